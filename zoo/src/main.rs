@@ -1,0 +1,2 @@
+//! bossnas-zoo
+fn main() {}
