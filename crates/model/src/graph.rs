@@ -148,13 +148,11 @@ pub enum Op {
         /// On each side.
         padding: usize,
     },
-    /// Mean over square windows without padding. Windows that reach over the lower or right border are kept and
+    /// Mean over square windows that stand side by side. Those that reach over the lower or right border are kept and
     /// average what lies inside (PyTorch's `ceil_mode=True, count_include_pad=False`).
     AvgPool {
-        /// Side of a window.
-        kernel: usize,
-        /// In both directions.
-        stride: usize,
+        /// Side of a window, and the stride.
+        window: usize,
     },
     /// Mean over height and width, which become 1.
     GlobalAvgPool,
@@ -188,11 +186,17 @@ pub enum Op {
         /// Which way round the values are combined.
         orientation: Orientation,
     },
-    /// Stochastic depth: in training drops the branch of a sample with probability `rate * share`, otherwise identity.
+    /// Stochastic depth: in training drops the branch of a sample with probability [`drop_path_rate`], else identity.
     DropPath {
-        /// The block's share of the nominal rate, `block index / 15` (`REFERENCE`: always 15, whatever the depth).
-        share: f64,
+        /// The block's number in the network, from 0.
+        block: usize,
     },
+}
+
+/// The drop-path probability of block number `block` when the network's nominal rate is `nominal`. The published code
+/// divides by 15 whatever the depth, so deeper networks exceed the nominal rate.
+pub fn drop_path_rate(nominal: f64, block: usize) -> f64 {
+    nominal * block as f64 / 15.0
 }
 
 impl Op {
@@ -296,6 +300,12 @@ impl Graph {
     /// Number of values: inputs and nodes.
     pub fn value_count(&self) -> usize {
         self.inputs.len() + self.nodes.len()
+    }
+
+    /// The value of input `index`.
+    pub fn input_value(&self, index: usize) -> ValueId {
+        debug_assert!(index < self.inputs.len(), "no such input");
+        ValueId(index)
     }
 
     /// The value that node `index` computes.

@@ -6,5 +6,11 @@
 //! a [`weights::Weights`], a read-only map from parameter name to tensor.
 
 pub mod arch;
+pub mod bossnet;
+pub mod cost;
+pub mod evaluate;
 pub mod graph;
+pub mod pass;
+pub mod shape;
+pub mod preprocess;
 pub mod weights;
