@@ -1,4 +1,21 @@
 //! Architectures: what a network is, before it becomes a graph.
+//!
+//! The types are here. Their text forms, which [`FromStr`](std::str::FromStr) and [`Display`](std::fmt::Display) of
+//! [`Architecture`], [`BossNet`] and [`SearchPath`] read and print, are in the files beside; [`ArchFile`] is the JSON
+//! form.
+
+mod architecture;
+mod bossnet;
+mod file;
+mod paths;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use bossnet::{MAX_BASE, MAX_BLOCKS, MAX_CLASSES, STEM_WIDTHS};
+pub use file::{ArchFile, ArchFileError};
+pub use text::ParseError;
 
 /// The two residual blocks of the BossNet family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
