@@ -1,1 +1,14 @@
-//! data
+//! Photographs on their way into a network.
+//!
+//! Bytes of a JPEG or PNG file become an [`RgbImage`] ([`decode()`]), and the evaluation transform turns that into the
+//! numbers a network reads ([`transform`]). What the transform does is described by
+//! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, pixel for pixel as Pillow and torchvision do.
+
+mod decode;
+mod error;
+mod image;
+pub mod transform;
+
+pub use decode::{Limits, decode};
+pub use error::Error;
+pub use image::RgbImage;

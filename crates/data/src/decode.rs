@@ -1,0 +1,152 @@
+//! JPEG and PNG bytes to RGB pixels, as the published weights saw them.
+//!
+//! The rules are those of Pillow's `convert("RGB")`: transparency is dropped and not composited, grey becomes three equal
+//! channels, a palette is looked up, and the EXIF orientation is ignored. The size is read from the header and checked
+//! before anything of that size is allocated.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageReader};
+
+use crate::{Error, RgbImage};
+
+/// The largest image that is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most pixels in a row or column.
+    pub max_side: u32,
+    /// Most pixels in all.
+    pub max_pixels: u64,
+}
+
+impl Default for Limits {
+    /// 100 megapixels, no side over 32768: more than cameras make, 300 MB once decoded.
+    fn default() -> Self {
+        Self { max_side: 32_768, max_pixels: 100_000_000 }
+    }
+}
+
+impl Limits {
+    fn check(self, width: u32, height: u32) -> Result<(), Error> {
+        let Self { max_side, max_pixels } = self;
+        if width == 0 || height == 0 {
+            return Err(Error::Empty { width, height });
+        }
+        if width > max_side || height > max_side || u64::from(width) * u64::from(height) > max_pixels {
+            return Err(Error::TooLarge { width, height, max_side, max_pixels });
+        }
+        Ok(())
+    }
+}
+
+/// Decodes the bytes of a JPEG or PNG file. The format is told by the content, never by a file name.
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, Error> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| Error::Decode(e.into()))?;
+    if reader.format().is_none() {
+        return Err(Error::UnknownFormat);
+    }
+    let decoder = reader.into_decoder().map_err(|error| match error {
+        image::ImageError::Unsupported(_) if !is_jpeg_or_png(bytes) => Error::UnknownFormat,
+        error => Error::Decode(error),
+    })?;
+    let (width, height) = decoder.dimensions();
+    limits.check(width, height)?;
+    let decoded = DynamicImage::from_decoder(decoder).map_err(Error::Decode)?;
+    RgbImage::new(width, height, rgb(decoded))
+}
+
+/// Other formats have a signature that the library knows, too, but no decoder that was built in.
+fn is_jpeg_or_png(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xd8\xff") || bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
+/// Drops what is not red, green or blue. Of 16 bits a channel the upper eight stay, as in Pillow, which does not round.
+fn rgb(image: DynamicImage) -> Vec<u8> {
+    match image {
+        DynamicImage::ImageRgb8(rgb) => rgb.into_raw(),
+        DynamicImage::ImageLuma8(grey) => grey.pixels().flat_map(|p| [p.0[0]; 3]).collect(),
+        DynamicImage::ImageLumaA8(grey) => grey.pixels().flat_map(|p| [p.0[0]; 3]).collect(),
+        DynamicImage::ImageRgba8(rgba) => rgba.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2]]).collect(),
+        DynamicImage::ImageLuma16(grey) => grey.pixels().flat_map(|p| [upper(p.0[0]); 3]).collect(),
+        DynamicImage::ImageLumaA16(grey) => grey.pixels().flat_map(|p| [upper(p.0[0]); 3]).collect(),
+        DynamicImage::ImageRgb16(rgb) => rgb.into_raw().into_iter().map(upper).collect(),
+        DynamicImage::ImageRgba16(rgba) => rgba.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2]].map(upper)).collect(),
+        // Neither JPEG nor PNG holds floating-point pixels; the library's enum is open, though.
+        other => other.into_rgb8().into_raw(),
+    }
+}
+
+fn upper(value: u16) -> u8 {
+    (value >> 8) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+    fn png(pixels: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        PngEncoder::new(&mut bytes).write_image(pixels, width, height, color).unwrap();
+        bytes
+    }
+
+    fn pixels(bytes: &[u8]) -> Vec<u8> {
+        decode(bytes, Limits::default()).unwrap().pixels().to_vec()
+    }
+
+    #[test]
+    fn alpha_is_dropped_and_not_composited() {
+        let bytes = png(&[10, 20, 30, 0, 40, 50, 60, 128], 2, 1, ExtendedColorType::Rgba8);
+        assert_eq!(pixels(&bytes), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(pixels(&png(&[7, 0], 1, 1, ExtendedColorType::La8)), [7, 7, 7]);
+    }
+
+    #[test]
+    fn grey_becomes_three_equal_channels() {
+        assert_eq!(pixels(&png(&[0, 255], 1, 2, ExtendedColorType::L8)), [0, 0, 0, 255, 255, 255]);
+    }
+
+    #[test]
+    fn of_sixteen_bits_the_upper_eight_stay() {
+        let samples: Vec<u8> = [0x12ff_u16, 0x3400, 0x56ff].iter().flat_map(|x| x.to_ne_bytes()).collect();
+        assert_eq!(pixels(&png(&samples, 1, 1, ExtendedColorType::Rgb16)), [0x12, 0x34, 0x56]);
+    }
+
+    #[test]
+    fn an_image_over_the_limit_is_refused_by_its_header_alone() {
+        // Only the header of a PNG of 60000 x 60000: a decoder that believed it would take 10 GB.
+        let mut bytes = png(&[0; 3], 1, 1, ExtendedColorType::Rgb8);
+        bytes[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
+        bytes[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
+        let crc = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+        let error = decode(&bytes, Limits::default()).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { width: 60_000, .. }), "{error}");
+    }
+
+    #[test]
+    fn few_pixels_on_a_long_side_are_refused_too() {
+        let limits = Limits { max_side: 10, max_pixels: 1000 };
+        let bytes = png(&[0; 33], 11, 1, ExtendedColorType::Rgb8);
+        assert!(matches!(decode(&bytes, limits), Err(Error::TooLarge { width: 11, height: 1, .. })));
+    }
+
+    #[test]
+    fn other_formats_and_damaged_files_are_told_apart() {
+        for bytes in [&b""[..], b"hello", b"GIF89a\x01\x00\x01\x00\x00\x00\x00", b"RIFF\x00\x00\x00\x00WEBP"] {
+            assert!(matches!(decode(bytes, Limits::default()), Err(Error::UnknownFormat)), "{bytes:?}");
+        }
+        let mut cut = png(&[9; 300], 10, 10, ExtendedColorType::Rgb8);
+        cut.truncate(cut.len() / 2);
+        assert!(matches!(decode(&cut, Limits::default()), Err(Error::Decode(_))));
+        assert!(matches!(decode(b"\xff\xd8\xff\xe0\x00", Limits::default()), Err(Error::Decode(_))));
+    }
+
+    /// The checksum of a PNG chunk, bit by bit.
+    fn crc(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1)))
+        })
+    }
+}

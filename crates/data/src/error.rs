@@ -1,0 +1,67 @@
+//! Everything that can go wrong between a file's bytes and a network's input.
+
+use fast_image_resize::{ImageBufferError, ResizeError};
+
+/// Why an image could not be decoded or transformed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes begin neither like a JPEG nor like a PNG file.
+    #[error("neither a JPEG nor a PNG file")]
+    UnknownFormat,
+    /// The file says that it holds an image larger than the caller allows. Nothing of its size was allocated.
+    #[error("the image is {width} x {height} pixels, the limit is {max_side} on a side and {max_pixels} in all")]
+    TooLarge {
+        /// Pixels in a row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// Most pixels in a row or column.
+        max_side: u32,
+        /// Most pixels in all.
+        max_pixels: u64,
+    },
+    /// An image without pixels.
+    #[error("the image is {width} x {height} pixels: nothing to see")]
+    Empty {
+        /// Pixels in a row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+    },
+    /// The number of bytes is not 3 x width x height.
+    #[error("{bytes} bytes are not {width} x {height} RGB pixels")]
+    WrongLength {
+        /// Pixels in a row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// Bytes that were given.
+        bytes: usize,
+    },
+    /// The file is damaged or uses something that the decoder does not know.
+    #[error("can't decode the image")]
+    Decode(#[source] ::image::ImageError),
+    /// The description asks for an input without pixels, or for a crop larger than what it resizes to.
+    #[error("can't crop {size:?} (height, width) from an image resized to cover {resize:?}")]
+    Geometry {
+        /// The crop.
+        size: [usize; 2],
+        /// The box that is covered.
+        resize: [usize; 2],
+    },
+    /// The resizing library refused, which would be a mistake of ours.
+    #[error("can't resize the image")]
+    Resize(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<ResizeError> for Error {
+    fn from(error: ResizeError) -> Self {
+        Self::Resize(error.into())
+    }
+}
+
+impl From<ImageBufferError> for Error {
+    fn from(error: ImageBufferError) -> Self {
+        Self::Resize(error.into())
+    }
+}

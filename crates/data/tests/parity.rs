@@ -1,0 +1,110 @@
+//! The evaluation transform against Pillow and torchvision: every image of the fixtures at every published size.
+
+use bossnas_data::{Limits, RgbImage, decode, transform};
+use bossnas_model::preprocess::Preprocessing;
+use bossnas_testkit::fixtures::{Case, Fixtures, Source};
+
+/// The fixtures, `None` (said aloud) where only the committed core is there, which holds no images.
+fn fixtures() -> Option<Fixtures> {
+    let fixtures = Fixtures::open().unwrap();
+    if fixtures.source() == Source::Core {
+        eprintln!("skipped: the committed core of the fixtures holds no images");
+        return None;
+    }
+    Some(fixtures)
+}
+
+fn image(fixtures: &Fixtures, path: &str) -> RgbImage {
+    decode(&std::fs::read(fixtures.path(path)).unwrap(), Limits::default()).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// The pixels that the transform starts from: those Pillow decoded, where the file is a JPEG.
+fn source(fixtures: &Fixtures, case: &Case) -> RgbImage {
+    let file = case.params["image"].as_str().unwrap();
+    let decoded = file.strip_suffix(".jpg").map(|stem| stem.replace("preproc/", "preproc/decoded_") + ".png");
+    image(fixtures, decoded.as_deref().unwrap_or(file))
+}
+
+fn evaluation_cases(fixtures: &Fixtures) -> impl Iterator<Item = (&Case, Preprocessing)> {
+    fixtures.group("preproc").filter(|case| case.name().starts_with("eval")).map(|case| {
+        let side = case.params["size"].as_u64().unwrap() as usize;
+        (case, Preprocessing::published([side, side]))
+    })
+}
+
+/// Largest and mean difference, in grey levels.
+fn difference(a: &RgbImage, b: &RgbImage) -> (u8, f64) {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let levels = || a.pixels().iter().zip(b.pixels()).map(|(a, b)| a.abs_diff(*b));
+    let sum: u64 = levels().map(u64::from).sum();
+    (levels().max().unwrap(), sum as f64 / a.pixels().len() as f64)
+}
+
+#[test]
+fn every_crop_is_within_one_grey_level_of_pillows_and_a_hundredth_on_average() {
+    let Some(fixtures) = fixtures() else { return };
+    let mut seen = 0;
+    for (case, how) in evaluation_cases(&fixtures) {
+        let Some(crop) = case.params["crop_png"].as_str() else { continue };
+        let ours = transform::resize_and_crop(&source(&fixtures, case), &how).unwrap();
+        let (worst, mean) = difference(&ours, &image(&fixtures, crop));
+        assert!(worst <= 1 && mean < 0.01, "{}: {worst} at most, {mean} on average", case.id);
+        seen += 1;
+    }
+    assert!(seen >= 12, "only {seen} crops");
+}
+
+#[test]
+fn every_input_tensor_is_torchvisions_within_one_grey_level() {
+    let Some(fixtures) = fixtures() else { return };
+    let mut seen = 0;
+    for (case, how) in evaluation_cases(&fixtures) {
+        let ours = transform::evaluation_input(&source(&fixtures, case), &how).unwrap();
+        let tensors = fixtures.tensors(case).unwrap();
+        // One level is 1 / 255 / 0.224 of a normalised number at most.
+        let level = 1.0001 / 255.0 / 0.224;
+        for (k, expected) in tensors.get("tensor.first64").unwrap().values.iter().enumerate() {
+            assert!((f64::from(ours[k]) - expected).abs() < level, "{} at {k}", case.id);
+        }
+        for (k, expected) in tensors.get("tensor.strided64").unwrap().values.iter().enumerate() {
+            let at = k * ours.len() / 64;
+            assert!((f64::from(ours[at]) - expected).abs() < level, "{} at {at}", case.id);
+        }
+        let mean = ours.iter().copied().map(f64::from).sum::<f64>() / ours.len() as f64;
+        let expected = &case.summaries["tensor"];
+        assert_eq!(expected.shape.iter().product::<usize>(), ours.len());
+        assert!((mean - expected.mean).abs() < 0.01 * level, "{}: mean {mean}, not {}", case.id, expected.mean);
+        seen += 1;
+    }
+    assert!(seen >= 36, "only {seen} cases");
+}
+
+#[test]
+fn png_files_decode_to_the_bytes_that_pillow_sees() {
+    let Some(fixtures) = fixtures() else { return };
+    let images: serde_json::Value = fixtures.json("preproc/images.json").unwrap();
+    for (name, about) in images["images"].as_object().unwrap() {
+        if !name.ends_with(".png") {
+            continue;
+        }
+        let image = image(&fixtures, &format!("preproc/{name}"));
+        assert_eq!(about["size"], serde_json::json!([image.width(), image.height()]));
+        for channel in 0..3 {
+            let values = image.pixels()[channel..].iter().step_by(3).map(|&v| u64::from(v));
+            let mean = values.sum::<u64>() as f64 / (image.pixels().len() / 3) as f64;
+            let expected = about["mean_rgb"][channel].as_f64().unwrap();
+            assert!((mean - expected).abs() < 1e-9, "{name} channel {channel}: mean {mean}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn jpeg_files_decode_close_to_what_libjpeg_makes_of_them_and_ignore_orientation() {
+    let Some(fixtures) = fixtures() else { return };
+    for name in ["photo_420", "photo_444", "photo_prog_422", "gray", "exif_rot6", "cmyk"] {
+        let ours = image(&fixtures, &format!("preproc/{name}.jpg"));
+        let (worst, mean) = difference(&ours, &image(&fixtures, &format!("preproc/decoded_{name}.png")));
+        eprintln!("{name}: {worst} grey levels at most, {mean:.4} on average");
+        assert!(mean < 1.0, "{name}: {mean} on average");
+    }
+}

@@ -1,0 +1,84 @@
+//! What must happen to a photograph before a network sees it, as plain data.
+//!
+//! The description travels in the metadata of an ONNX file; `bossnas-data` carries it out. The published networks were
+//! evaluated with one recipe at several sizes ([`Preprocessing::published`]).
+
+/// How pixels between pixels are found when an image is resized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interpolation {
+    /// Pillow's bicubic: Catmull-Rom, with a window that widens when the image shrinks, so that nothing aliases.
+    Bicubic,
+}
+
+impl Interpolation {
+    /// The name in metadata, the same as in torchvision and timm.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bicubic => "bicubic",
+        }
+    }
+
+    /// The inverse of [`Interpolation::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == Self::Bicubic.name()).then_some(Self::Bicubic)
+    }
+}
+
+/// From an RGB image of any size to the network's input: resize, crop the centre, scale to `[0, 1]`, normalise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preprocessing {
+    /// Height and width of the network's input, cropped from the centre of the resized image.
+    pub size: [usize; 2],
+    /// Height and width of a box: the image is resized, with its proportions, to the smallest that covers the box.
+    /// For a square box that is torchvision's `Resize(side)`: the short side becomes `side`.
+    pub resize: [usize; 2],
+    /// How it is resized.
+    pub interpolation: Interpolation,
+    /// Subtracted from each channel (red, green, blue) of a pixel scaled to `[0, 1]`.
+    pub mean: [f64; 3],
+    /// Then each channel is divided by this.
+    pub std: [f64; 3],
+}
+
+impl Preprocessing {
+    /// Mean of ImageNet's red, green and blue.
+    pub const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+    /// Standard deviation of ImageNet's red, green and blue.
+    pub const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
+
+    /// The published evaluation transform for an input of `size` (height, width): resize to `256 / 224` of it, crop the
+    /// centre. For an input that is not square, which nobody published, the same ratio is kept on both axes.
+    pub fn published(size: [usize; 2]) -> Self {
+        Self {
+            size,
+            // The product is truncated as the published code does it (`int((256 / 224) * size)`): 256, 292 and 329 for
+            // 224, 256 and 288.
+            resize: size.map(|side| (256.0 / 224.0 * side as f64) as usize),
+            interpolation: Interpolation::Bicubic,
+            mean: Self::IMAGENET_MEAN,
+            std: Self::IMAGENET_STD,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_sizes_resize_to_256_292_and_329() {
+        let resize = |side| Preprocessing::published([side, side]).resize;
+        assert_eq!([resize(224), resize(256), resize(288)], [[256; 2], [292; 2], [329; 2]]);
+    }
+
+    #[test]
+    fn an_input_that_is_not_square_keeps_the_ratio_on_both_axes() {
+        assert_eq!(Preprocessing::published([224, 448]).resize, [256, 512]);
+    }
+
+    #[test]
+    fn an_interpolation_is_found_by_its_name() {
+        assert_eq!(Interpolation::from_name(Interpolation::Bicubic.name()), Some(Interpolation::Bicubic));
+        assert_eq!(Interpolation::from_name("lanczos"), None);
+    }
+}
