@@ -1,2 +1,53 @@
-//! xtask
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`, see `cargo xtask --help`.
+//!
+//! One file a command. What a command needs beyond Rust it installs under the target folder, with pinned versions.
+
+mod bench;
+mod check;
+mod fuzz;
+mod onnx_checker;
+mod process;
+mod proto;
+mod setup;
+mod test;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// Set-up, gate, test driver and benchmarks of bossnas-zoo.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the tools that the gate needs; does nothing when they are there
+    Setup,
+    /// The gate: formatting, lints, documentation, licences and sources, generated code
+    Check,
+    /// Build everything and run what CI runs
+    Test(test::Options),
+    /// Let ONNX's own checker judge exported files, for every opset
+    OnnxChecker(onnx_checker::Options),
+    /// Run the fuzz targets for a while
+    Fuzz(fuzz::Options),
+    /// Measure the programs against the limits they are built to
+    Bench(bench::Options),
+    /// Generate the Rust code for ONNX's messages from `converter/proto/onnx.proto`
+    Proto(proto::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Check => check::run(),
+        Command::Test(options) => test::run(&options),
+        Command::OnnxChecker(options) => onnx_checker::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Proto(options) => proto::run(&options),
+    }
+}

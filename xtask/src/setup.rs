@@ -1,0 +1,2 @@
+//! Stub.
+pub(crate) fn run() -> anyhow::Result<()> { anyhow::bail!("not yet") }
