@@ -1,0 +1,222 @@
+//! Where a command's output goes.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::{ColorChoice, Exit, Failure, Progress, Style, escape};
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Notes, warnings and progress too.
+    #[default]
+    Normal,
+    /// And details.
+    Verbose,
+}
+
+/// Nobody reads stdout any more. The program ends in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosedPipe;
+
+impl Display for ClosedPipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stdout was closed")
+    }
+}
+
+impl std::error::Error for ClosedPipe {}
+
+/// Data to stdout, the rest to stderr.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    verbosity: Verbosity,
+    out: Style,
+    err: Style,
+}
+
+impl Console {
+    /// For the process's own streams.
+    pub fn new(verbosity: Verbosity, color: ColorChoice) -> Self {
+        Self { verbosity, out: color.style(io::stdout().is_terminal()), err: color.style(io::stderr().is_terminal()) }
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    /// Whether `-v` was given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
+    }
+
+    /// The style of stdout.
+    pub fn style(&self) -> Style {
+        self.out
+    }
+
+    /// Writes `text` to stdout as it is. Fails with [`ClosedPipe`] when nobody reads it any more.
+    pub fn print(&self, text: impl Display) -> anyhow::Result<()> {
+        self.print_bytes(text.to_string().as_bytes())
+    }
+
+    /// Writes `line` and a line break to stdout.
+    pub fn line(&self, line: impl Display) -> anyhow::Result<()> {
+        self.print(format_args!("{line}\n"))
+    }
+
+    /// Writes bytes to stdout.
+    pub fn print_bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
+            Err(error) => Err(anyhow::Error::new(error).context("cannot write to stdout")),
+        }
+    }
+
+    /// Writes one JSON document to stdout: `"schema": "bossnas-zoo/<command>/1"`, then the fields of `body`.
+    pub fn json<T: Serialize>(&self, command: &str, body: &T) -> anyhow::Result<()> {
+        self.line(json_document(command, body)?)
+    }
+
+    /// Says something to the person, unless `-q` was given.
+    pub fn note(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            say(&self.err.cyan("note:"), &text.to_string());
+        }
+    }
+
+    /// Warns the person, unless `-q` was given.
+    pub fn warn(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            say(&self.err.yellow("warning:"), &text.to_string());
+        }
+    }
+
+    /// Says something only with `-v`.
+    pub fn detail(&self, text: impl Display) {
+        if self.is_verbose() {
+            say(&self.err.dim("--"), &text.to_string());
+        }
+    }
+
+    /// A progress bar over `total` bytes.
+    pub fn progress_bytes(&self, label: &str, total: u64) -> Progress {
+        self.progress(label, total, "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+    }
+
+    /// A progress bar over `total` steps.
+    pub fn progress_steps(&self, label: &str, total: u64) -> Progress {
+        self.progress(label, total, "{msg} [{bar:30}] {pos}/{len} {eta}")
+    }
+
+    fn progress(self, label: &str, total: u64, template: &str) -> Progress {
+        let visible = self.verbosity >= Verbosity::Normal && io::stderr().is_terminal();
+        Progress::new(visible, total, template, &escape(label))
+    }
+
+    /// Shows why a command failed and returns how the program ends: `error:` and the chain of causes in one sentence,
+    /// the details of a [`Failure`] in it, and its hints. A closed pipe ends in silence, as [`Exit::Done`].
+    pub fn error(&self, error: &anyhow::Error) -> Exit {
+        if error.chain().any(<dyn std::error::Error>::is::<ClosedPipe>) {
+            return Exit::Done;
+        }
+        say(&self.err.red("error:"), &sentence(error));
+        // `downcast_ref` also finds a failure that was given as context.
+        let nested = || error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+        let Some(failure) = error.downcast_ref::<Failure>().or_else(nested) else { return Exit::Failed };
+        for line in failure.details() {
+            to_stderr(&format!("  {}\n", escape(line)));
+        }
+        for hint in failure.hints() {
+            say(&self.err.cyan("hint:"), hint);
+        }
+        failure.code()
+    }
+}
+
+fn say(label: &str, text: &str) {
+    to_stderr(&format!("{label} {}\n", escape(text)));
+}
+
+/// The JSON text that [`Console::json`] prints.
+fn json_document<T: Serialize>(command: &str, body: &T) -> anyhow::Result<String> {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        schema: String,
+        #[serde(flatten)]
+        body: &'a T,
+    }
+    let document = Document { schema: format!("bossnas-zoo/{command}/1"), body };
+    Ok(serde_json::to_string_pretty(&document)?)
+}
+
+/// The chain of causes, joined by colons. A cause that the one before already tells is left out: many errors print
+/// their source themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// There is nobody to tell when stderr fails.
+fn to_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use serde_json::Value;
+
+    use super::*;
+
+    const CONSOLE: Console = Console { verbosity: Verbosity::Quiet, out: Style::new(false), err: Style::new(false) };
+
+    #[test]
+    fn a_document_begins_with_its_schema() {
+        #[derive(Serialize)]
+        struct Body {
+            a: u64,
+            nested: Value,
+        }
+        let body = Body { a: u64::MAX, nested: serde_json::json!({"z": 1, "b": [2]}) };
+        let text = json_document("info", &body).unwrap();
+        assert!(text.starts_with("{\n  \"schema\": \"bossnas-zoo/info/1\",\n  \"a\": 18446744073709551615,"), "{text}");
+        assert!(text.find("\"z\"") < text.find("\"b\""), "fields keep their order: {text}");
+    }
+
+    #[test]
+    fn the_exit_code_is_found_below_and_as_context() {
+        let failure = || Failure::new(Exit::Unavailable, "no such provider");
+        let root = anyhow::Error::new(failure()).context("while benchmarking");
+        assert_eq!(CONSOLE.error(&root), Exit::Unavailable);
+        let context = Err::<(), _>(io::Error::other("disk on fire")).context(failure()).unwrap_err();
+        assert_eq!(CONSOLE.error(&context), Exit::Unavailable);
+        assert_eq!(CONSOLE.error(&anyhow::anyhow!("anything else")), Exit::Failed);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        assert_eq!(CONSOLE.error(&anyhow::Error::new(ClosedPipe).context("listing")), Exit::Done);
+    }
+
+    #[test]
+    fn a_cause_that_was_told_is_not_repeated() {
+        let inner = io::Error::other("no space left");
+        let error = anyhow::Error::new(inner).context("cannot write a.onnx: no space left").context("export");
+        assert_eq!(sentence(&error), "export: cannot write a.onnx: no space left");
+    }
+}
