@@ -1,6 +1,6 @@
 //! Everything that can go wrong between a file's bytes and a network's input.
 
-use fast_image_resize::{ImageBufferError, ResizeError};
+use fast_image_resize::ResizeError;
 
 /// Why an image could not be decoded or transformed.
 #[derive(Debug, thiserror::Error)]
@@ -51,17 +51,5 @@ pub enum Error {
     },
     /// The resizing library refused, which would be a mistake of ours.
     #[error("can't resize the image")]
-    Resize(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<ResizeError> for Error {
-    fn from(error: ResizeError) -> Self {
-        Self::Resize(error.into())
-    }
-}
-
-impl From<ImageBufferError> for Error {
-    fn from(error: ImageBufferError) -> Self {
-        Self::Resize(error.into())
-    }
+    Resize(#[from] ResizeError),
 }

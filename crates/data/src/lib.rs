@@ -7,6 +7,7 @@
 mod decode;
 mod error;
 mod image;
+mod resample;
 pub mod transform;
 
 pub use decode::{Limits, decode};

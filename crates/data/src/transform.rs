@@ -1,13 +1,13 @@
 //! The evaluation transform: an image of any size becomes `[3, height, width]` normalised float32 numbers.
 //!
-//! Resizing equals Pillow's antialiased bicubic: first every row is resized and rounded to bytes, then every column. (One
-//! call that does both keeps fractions in between and differs by several grey levels.) Only the part that the centre crop
-//! keeps is computed, so that an image a thousand times as long as wide costs no more than any other.
+//! Resizing equals Pillow's antialiased bicubic: first every row is resized and rounded to bytes, then every column
+//! (keeping the fractions in between differs by several grey levels). Only the part that the centre crop keeps is
+//! computed, so that an image a thousand times as long as wide costs no more than any other.
 
 use bossnas_model::preprocess::{Interpolation, Preprocessing};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 
+use crate::resample::{self, Pixels};
 use crate::{Error, RgbImage};
 
 /// One network input: `[1, 3, height, width]` numbers, ready to be fed to a network.
@@ -27,22 +27,18 @@ pub fn resize_and_crop(image: &RgbImage, how: &Preprocessing) -> Result<RgbImage
 
     // The first step resizes only the rows that the second one reads.
     let (top, count) = vertical.rows_read();
-    let rows = image.rows(top, count).ok_or(Error::Empty { width: image.width(), height: count })?;
-    let source = ImageRef::new(image.width(), count, rows, PixelType::U8x3)?;
-    let (left, width) = horizontal.window();
-    let mut wide = Image::new(horizontal.keep, count, PixelType::U8x3);
+    let bytes = image.rows(top, count).ok_or(Error::Empty { width: image.width(), height: count })?;
     let filter = match how.interpolation {
         Interpolation::Bicubic => FilterType::CatmullRom,
     };
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    let mut resizer = Resizer::new();
-    resizer.resize(&source, &mut wide, &options.crop(left, 0.0, width, f64::from(count)))?;
+    let rows = Pixels { width: image.width(), height: count, bytes };
+    let bytes = resample::rows(rows, horizontal.window(), horizontal.keep, &options)?;
 
-    let (start, height) = vertical.window();
-    let mut done = Image::new(horizontal.keep, vertical.keep, PixelType::U8x3);
-    let part = options.crop(0.0, start - f64::from(top), f64::from(horizontal.keep), height);
-    resizer.resize(&wide, &mut done, &part)?;
-    RgbImage::new(horizontal.keep, vertical.keep, done.into_vec())
+    let (start, extent) = vertical.window();
+    let columns = Pixels { width: horizontal.keep, height: count, bytes: &bytes };
+    let bytes = resample::columns(columns, (start - f64::from(top), extent), vertical.keep, &options)?;
+    RgbImage::new(horizontal.keep, vertical.keep, bytes)
 }
 
 /// Scales bytes to `[0, 1]` and normalises them, in float32 and in the order of torchvision's `ToTensor` and `Normalize`.

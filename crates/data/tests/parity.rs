@@ -41,14 +41,14 @@ fn difference(a: &RgbImage, b: &RgbImage) -> (u8, f64) {
 }
 
 #[test]
-fn every_crop_is_within_one_grey_level_of_pillows_and_a_hundredth_on_average() {
+fn every_crop_is_within_one_grey_level_of_pillows_and_a_thousandth_on_average() {
     let Some(fixtures) = fixtures() else { return };
     let mut seen = 0;
     for (case, how) in evaluation_cases(&fixtures) {
         let Some(crop) = case.params["crop_png"].as_str() else { continue };
         let ours = transform::resize_and_crop(&source(&fixtures, case), &how).unwrap();
         let (worst, mean) = difference(&ours, &image(&fixtures, crop));
-        assert!(worst <= 1 && mean < 0.01, "{}: {worst} at most, {mean} on average", case.id);
+        assert!(worst <= 1 && mean < 0.001, "{}: {worst} at most, {mean} on average", case.id);
         seen += 1;
     }
     assert!(seen >= 12, "only {seen} crops");
