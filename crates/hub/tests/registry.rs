@@ -1,0 +1,164 @@
+//! The compiled-in registry says what the paper says, and a registry with a mistake is refused with its line.
+
+use bossnas_hub::{Registry, RegistryError, StateDict};
+use bossnas_model::arch::{Architecture, BossNet};
+
+const GOOD: &str = r#"schema = 1
+
+[[checkpoint]]
+name = "weights"
+url = "https://example.org/weights.pth"
+bytes = 12
+sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+state_dict = "model_ema"
+licence = "MIT"
+
+[[model]]
+name = "One"
+aliases = ["uno", "1"]
+arch = "bossnet:1/0/1/0"
+size = 224
+checkpoint = "weights"
+published = { top1 = 80.5, top5 = 95, madds = 10, step_ms = 1.5, source = "us" }
+
+[[model]]
+name = "Two"
+arch = "bossnet:1/0/1/1"
+size = 32
+checkpoint = "weights"
+"#;
+
+fn problem(text: &str) -> (usize, String) {
+    match Registry::parse("test.toml", text) {
+        Err(RegistryError::Invalid { line, problem, .. }) => (line, problem.to_string()),
+        other => panic!("{other:?} of\n{text}"),
+    }
+}
+
+/// The mistake in [`GOOD`] with one piece replaced.
+fn with(from: &str, to: &str) -> (usize, String) {
+    assert!(GOOD.contains(from), "{from}");
+    problem(&GOOD.replacen(from, to, 1))
+}
+
+#[test]
+fn the_five_published_models_are_there_with_their_figures() {
+    let registry = Registry::built_in().unwrap();
+    let rows: Vec<_> = registry
+        .models()
+        .iter()
+        .map(|model| {
+            let published = model.published.clone().unwrap();
+            (model.name.as_str(), model.size, published.madds, published.top1, published.top5)
+        })
+        .collect();
+    let expected = [
+        ("BossNet-T0-noSE", 224, 3_400_000_000, 80.5, 95.0),
+        ("BossNet-T0", 224, 3_400_000_000, 80.8, 95.2),
+        ("BossNet-T0@288", 288, 5_700_000_000, 81.6, 95.6),
+        ("BossNet-T1", 224, 7_900_000_000, 81.9, 95.6),
+        ("BossNet-T1@256", 256, 10_500_000_000, 82.2, 95.7),
+    ];
+    assert_eq!(rows, expected);
+    let arch = |name: &str| registry.find(name).unwrap().arch.clone();
+    assert_eq!(arch("BossNet-T0-noSE"), Architecture::BossNet(BossNet::t0_no_se()));
+    assert_eq!(arch("BossNet-T0"), Architecture::BossNet(BossNet::t0()));
+    assert_eq!(arch("BossNet-T1"), Architecture::BossNet(BossNet::t1()));
+}
+
+#[test]
+fn rows_of_one_network_share_its_weights() {
+    let registry = Registry::built_in().unwrap();
+    let [base, large] = ["BossNet-T0", "BossNet-T0@288"].map(|name| registry.find(name).unwrap());
+    assert_eq!(base.checkpoint, large.checkpoint);
+    assert_eq!(base.checkpoint.url, "https://github.com/changlin31/BossNAS/releases/download/v0.1/BossNet-T0-80_8.pth");
+    assert_eq!((base.checkpoint.state_dict, base.checkpoint.sha256), (StateDict::Auto, None));
+    assert_eq!(base.checkpoint.licence, "none stated upstream");
+}
+
+#[test]
+fn names_and_aliases_are_found_in_any_case() {
+    let registry = Registry::built_in().unwrap();
+    let cases = [
+        ("bossnet-t0", "BossNet-T0"),
+        ("t0", "BossNet-T0"),
+        ("BOSSNET-T0^", "BossNet-T0@288"),
+        ("t0@288", "BossNet-T0@288"),
+        ("T1^", "BossNet-T1@256"),
+        ("bossnet-t0 W/O se", "BossNet-T0-noSE"),
+        ("BossNet-T0-nose", "BossNet-T0-noSE"),
+    ];
+    for (typed, name) in cases {
+        assert_eq!(registry.find(typed).map(|model| model.name.as_str()), Some(name), "{typed}");
+    }
+    assert_eq!(registry.find("T2"), None);
+}
+
+#[test]
+fn a_complete_registry_is_read() {
+    let registry = Registry::parse("test.toml", GOOD).unwrap();
+    let one = registry.find("UNO").unwrap();
+    assert_eq!((one.size, one.checkpoint.bytes, one.checkpoint.state_dict), (224, Some(12), StateDict::ModelEma));
+    assert!(one.checkpoint.sha256.is_some());
+    assert_eq!(registry.find("two").unwrap().published, None);
+}
+
+#[test]
+fn a_mistake_is_named_with_its_line() {
+    assert_eq!(with("schema = 1", "schema = 2"), (1, "its schema is 2, expected 1".to_owned()));
+    assert_eq!(with("size = 32", "size = 0"), (22, "`size` is 0, expected 1 to 4096".to_owned()));
+    assert_eq!(with("bytes = 12", "bytes = -1"), (6, "`bytes` is -1, expected a whole number above 0".to_owned()));
+    assert_eq!(with("name = \"Two\"", "name = \"ONE\""), (20, "`ONE` is there already, in line 12".to_owned()));
+    assert_eq!(with("\"1\"]", "\"two\"]"), (20, "`Two` is there already, in line 13".to_owned()));
+    assert_eq!(with("\"1\"]", "\"Uno\"]"), (13, "`Uno` is there already, in line 13".to_owned()));
+    assert_eq!(
+        with("size = 32\ncheckpoint = \"weights\"", "size = 32\ncheckpoint = \"w\"").1,
+        "there is no checkpoint `w`"
+    );
+    assert_eq!(with("\"model_ema\"", "\"ema\"").1, "`ema` is no state dict, expected auto, model_ema or model");
+    let (line, text) = with("https://", "http://");
+    assert_eq!(line, 5);
+    assert!(text.ends_with("it must start with https://"), "{text}");
+    let (line, text) = with("ba7816", "xa7816");
+    assert_eq!(line, 7);
+    assert!(text.contains("no SHA-256 digest"), "{text}");
+    let (line, text) = with("bossnet:1/0/1/1", "bossnet:1/0/1/7");
+    assert_eq!(line, 21);
+    assert!(text.contains("column 15: found `7`"), "{text}");
+    let (line, text) = with("name = \"Two\"", "name = \"a:b\"");
+    assert_eq!(line, 20);
+    assert!(text.contains("is no name"), "{text}");
+    let (line, text) = with("top1 = 80.5", "top1 = 805");
+    assert_eq!(line, 17);
+    assert!(text.contains("a percentage"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_a_missing_key_and_broken_toml_are_named_with_their_line() {
+    let (line, text) = with("size = 32", "size = 32\ncolour = \"red\"");
+    assert_eq!(line, 23);
+    assert!(text.contains("unknown field `colour`"), "{text}");
+    let (line, text) = with("size = 32\n", "");
+    assert_eq!(line, 19);
+    assert!(text.contains("missing field `size`"), "{text}");
+    let (line, _) = with("size = 32", "size = = 32");
+    assert_eq!(line, 22);
+    let (line, text) = with("size = 32", "size = \"32\"");
+    assert_eq!(line, 22);
+    assert!(text.contains("invalid type"), "{text}");
+    let (line, text) = with("size = 32", "size = 32\nsize = 33");
+    assert_eq!(line, 23);
+    assert!(text.contains("duplicate key"), "{text}");
+    let (_, text) = problem("");
+    assert!(text.contains("missing field `schema`"), "{text}");
+}
+
+#[test]
+fn a_registry_file_that_is_missing_or_huge_is_refused() {
+    let path = std::env::temp_dir().join(format!("bossnas-registry-{}", std::process::id()));
+    assert!(matches!(Registry::read(&path), Err(RegistryError::Read(_))));
+    std::fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+    let result = Registry::read(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(result, Err(RegistryError::TooLarge { .. })));
+}

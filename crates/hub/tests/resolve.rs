@@ -1,0 +1,49 @@
+//! A MODEL is a file, a name or an architecture, in this order.
+
+use bossnas_hub::{Registry, ResolveError, Resolved, resolve};
+
+fn registry() -> Registry {
+    Registry::built_in().unwrap()
+}
+
+fn error(text: &str) -> ResolveError {
+    resolve(&registry(), text).unwrap_err()
+}
+
+#[test]
+fn an_existing_file_comes_before_anything_else() {
+    let registry = registry();
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert_eq!(resolve(&registry, manifest), Ok(Resolved::File(manifest.into())));
+    // Tests run in the crate's folder.
+    assert_eq!(resolve(&registry, "Cargo.toml"), Ok(Resolved::File("Cargo.toml".into())));
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
+    let near = |text: &str| match error(text) {
+        ResolveError::Unknown { near, .. } => near,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(near("BossNet-T00")[0], "BossNet-T0");
+    assert_eq!(near("bosnet-t1@256")[0], "BossNet-T1@256");
+    assert_eq!(near("BossNet_T0")[0], "BossNet-T0");
+    assert!(near("resnet50").is_empty());
+    assert_eq!(near("1/1/11101/000100000+silu"), ["bossnet:1/1/11101/000100000+silu"]);
+}
+
+#[test]
+fn a_malformed_architecture_gives_its_own_error() {
+    let ResolveError::Architecture { error, .. } = error("bossnet:1/1/2/1") else { panic!() };
+    assert_eq!(error.column(), 13);
+    assert!(matches!(self::error("[[1],[1]]"), ResolveError::Architecture { .. }));
+    let ResolveError::Architecture { near, .. } = self::error("BossNet-T0:288") else { panic!() };
+    assert_eq!(near[0], "BossNet-T0@288");
+}
+
+#[test]
+fn a_path_that_is_no_file_is_called_that() {
+    assert!(matches!(error("nowhere/model.onnx"), ResolveError::NoSuchFile(_)));
+    assert!(matches!(error("model.PTH"), ResolveError::NoSuchFile(_)));
+    assert!(matches!(error("src"), ResolveError::NotAFile(_)));
+}
