@@ -99,6 +99,12 @@ impl AtomicFile {
         Ok(&self.scratch)
     }
 
+    /// Puts what was written so far on the disk, so that little is left to wait for at the end.
+    pub fn sync(&mut self) -> Result<(), WriteError> {
+        let flushed = self.writer.flush().and_then(|()| self.writer.get_ref().sync_data());
+        flushed.map_err(|source| WriteError::Io { path: self.named.clone(), source })
+    }
+
     /// Puts everything on the disk and the file in its place.
     pub fn commit(self) -> Result<(), WriteError> {
         let (named, target) = (self.named.clone(), self.target.clone());

@@ -8,6 +8,7 @@
 pub mod arch;
 pub mod bossnet;
 pub mod cost;
+pub mod draw;
 pub mod evaluate;
 pub mod graph;
 pub mod init;

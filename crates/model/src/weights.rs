@@ -147,7 +147,7 @@ pub trait Weights: Send + Sync {
     fn f64(&self, name: &str) -> Result<Vec<f64>, WeightsError> {
         let dtype = self.require(name)?.dtype;
         let bytes = self.bytes(name)?;
-        decode(dtype, &bytes, |x| x, f64::from, |x| x.to_f64(), |x| x.to_f64())
+        decode(dtype, &bytes, |x| x, f64::from, half::f16::to_f64, half::bf16::to_f64)
             .ok_or_else(|| WeightsError::new(name, Problem::NotFloat(dtype)))
     }
 
@@ -155,7 +155,7 @@ pub trait Weights: Send + Sync {
     fn f32(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let dtype = self.require(name)?.dtype;
         let bytes = self.bytes(name)?;
-        decode(dtype, &bytes, |x| x as f32, |x| x, |x| x.to_f32(), |x| x.to_f32())
+        decode(dtype, &bytes, |x| x as f32, |x| x, half::f16::to_f32, half::bf16::to_f32)
             .ok_or_else(|| WeightsError::new(name, Problem::NotFloat(dtype)))
     }
 
@@ -167,6 +167,12 @@ pub trait Weights: Send + Sync {
 
 /// Weights that several readers hold at once.
 pub type SharedWeights = Arc<dyn Weights>;
+
+/// The bytes of float32 values as tensors store them.
+pub fn little_endian(values: &[f32]) -> Vec<u8> {
+    let bits: Vec<u32> = values.iter().map(|x| x.to_bits().to_le()).collect();
+    bytemuck::cast_slice(&bits).to_vec()
+}
 
 fn decode<T>(
     dtype: DType,
@@ -200,7 +206,7 @@ impl MemoryTensor {
     pub fn f32(shape: &[usize], values: &[f32]) -> Option<Self> {
         let info = TensorInfo { dtype: DType::F32, shape: shape.to_vec() };
         (info.elements() == Some(values.len()))
-            .then(|| Self { bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect(), info })
+            .then(|| Self { bytes: little_endian(values), info })
     }
 
     /// A tensor from its little-endian bytes. `None` if their number does not fit.
@@ -287,7 +293,10 @@ impl Weights for Overlay {
 
     fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>, WeightsError> {
         match self.derived.get(name) {
-            Some(d) => Ok((d.compute)(&*self.base)?.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect()),
+            Some(d) => {
+                let rounded: Vec<f32> = (d.compute)(&*self.base)?.into_iter().map(|x| x as f32).collect();
+                Ok(little_endian(&rounded).into())
+            }
             None => self.base.bytes(name),
         }
     }

@@ -66,6 +66,9 @@ pub fn evaluate(graph: &Graph, weights: &dyn Weights, inputs: Vec<Tensor>) -> Re
 
 /// Like [`evaluate`]; `observe` sees every node's value under its name, in order. A value is held no longer than it is
 /// needed, a parameter only while its node runs.
+///
+/// # Panics
+/// Where a value has another shape than [`shape::infer`] says: one of the two is then wrong.
 pub fn evaluate_observed(
     graph: &Graph,
     weights: &dyn Weights,

@@ -211,9 +211,14 @@ pub(super) fn attention(
 
 fn softmax(row: &mut [f64]) {
     let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    row.iter_mut().for_each(|x| *x = (*x - max).exp());
-    let sum: f64 = row.iter().sum();
-    row.iter_mut().for_each(|x| *x /= sum);
+    let mut sum = 0.0;
+    for x in &mut *row {
+        *x = (*x - max).exp();
+        sum += *x;
+    }
+    for x in row {
+        *x /= sum;
+    }
 }
 
 fn map(x: &Tensor) -> &[usize; 4] {

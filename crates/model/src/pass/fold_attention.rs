@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Affine, Rewriter};
-use crate::graph::{Graph, Node, Op, Orientation, Role};
+use crate::graph::{Graph, Node, Op, Orientation, Role, ValueId};
 use crate::weights::{Overlay, SharedWeights};
 
 pub(super) fn fold_attention(graph: &Graph, weights: SharedWeights) -> (Graph, SharedWeights) {
@@ -33,18 +33,7 @@ pub(super) fn fold_attention(graph: &Graph, weights: SharedWeights) -> (Graph, S
                 let op = Op::Attention { heads, head_width, scale: 1.0, orientation };
                 rewriter.emit(value, &name, op, &node.inputs);
             }
-            Some(Part::Norm(site)) => match (&site.norm, site.orientation) {
-                (Some((affine, _)), Orientation::Transposed) => {
-                    let (name, width, affine) = (format!("{}.shift", node.name), site.width(), affine.clone());
-                    let bias = rewriter.new.param(name.clone(), &[width], Role::Shift);
-                    overlay.derive(name, vec![width], move |base| Ok(affine.read(base)?.1));
-                    rewriter.emit(value, &node.name, Op::Shift { bias }, &node.inputs);
-                }
-                _ => {
-                    let attention = rewriter.value(node.inputs[0]);
-                    rewriter.bind(value, attention);
-                }
-            },
+            Some(Part::Norm(site)) => site.replace_norm(value, node, &mut rewriter, &mut overlay),
         }
     }
     (rewriter.finish(), Arc::new(overlay))
@@ -101,6 +90,19 @@ impl Site<'_> {
     /// Channels of the queries, of the keys and of the values.
     fn width(&self) -> usize {
         self.heads * self.head_width
+    }
+
+    /// What is left of the batch norm `node`: a shift where the weights do not sum to 1, else nothing.
+    fn replace_norm(&self, value: ValueId, node: &Node, rewriter: &mut Rewriter<'_>, overlay: &mut Overlay) {
+        if let (Some((affine, _)), Orientation::Transposed) = (&self.norm, self.orientation) {
+            let (name, width, affine) = (format!("{}.shift", node.name), self.width(), affine.clone());
+            let bias = rewriter.new.param(name.clone(), &[width], Role::Shift);
+            overlay.derive(name, vec![width], move |base| Ok(affine.read(base)?.1));
+            rewriter.emit(value, &node.name, Op::Shift { bias }, &node.inputs);
+        } else {
+            let attention = rewriter.value(node.inputs[0]);
+            rewriter.bind(value, attention);
+        }
     }
 
     fn fold_weights(&self, graph: &Graph, rewriter: &mut Rewriter<'_>, overlay: &mut Overlay) -> Op {

@@ -1,0 +1,154 @@
+//! What a file of ours says about itself, in ONNX's `metadata_props`.
+//!
+//! The same input gives the same bytes: nothing here depends on when, where or from which path a file was made. What is
+//! read back is input like any other: numbers are finite and within bounds, or the file is refused.
+
+use bossnas_files::Digest;
+use bossnas_model::arch::BossNet;
+use bossnas_model::pass::Pass;
+use bossnas_model::preprocess::{Interpolation, Preprocessing};
+use serde::{Deserialize, Serialize};
+
+use super::proto::StringStringEntryProto;
+
+const ARCHITECTURE: &str = "bossnas.architecture";
+const MODEL: &str = "bossnas.model";
+const PASSES: &str = "bossnas.passes";
+const STATE_DICT: &str = "bossnas.state_dict";
+const SEED: &str = "bossnas.untrained_seed";
+const WEIGHTS_DIGEST: &str = "bossnas.weights_sha256";
+const INITIALIZERS_DIGEST: &str = "bossnas.initializers_sha256";
+const PREPROCESSING: &str = "bossnas.preprocessing";
+const LABELS: &str = "bossnas.labels";
+const LICENCE: &str = "bossnas.licence";
+const TOOL: &str = "bossnas.tool";
+
+/// Largest extent of an input that preprocessing may ask for.
+const MAX_SIDE: usize = 1 << 16;
+
+/// Where the weights of a file come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Drawn from a seed: the network was never trained.
+    Untrained {
+        /// The seed.
+        seed: u64,
+    },
+    /// A state dict of a checkpoint.
+    StateDict(String),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Untrained { seed } => write!(f, "untrained (seed {seed})"),
+            Self::StateDict(name) => write!(f, "state dict {name}"),
+        }
+    }
+}
+
+/// What a file says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata {
+    /// The network before any pass.
+    pub architecture: BossNet,
+    /// Its name in the registry.
+    pub model: Option<String>,
+    /// The passes it went through, in order.
+    pub passes: Vec<Pass>,
+    /// Where its weights come from.
+    pub source: Source,
+    /// What must happen to a photograph before it.
+    pub preprocessing: Preprocessing,
+    /// The names of its classes; empty where nobody knows them.
+    pub labels: Vec<String>,
+    /// The licence of its weights, or what is known of it.
+    pub licence: Option<String>,
+}
+
+/// Digests of the tensors behind a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digests {
+    /// Of the state dict before any pass.
+    pub(super) weights: Digest,
+    /// Of the initializers as they are in the file.
+    pub(super) initializers: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreprocessingText {
+    size: [usize; 2],
+    resize: [usize; 2],
+    interpolation: String,
+    mean: [f64; 3],
+    std: [f64; 3],
+}
+
+impl PreprocessingText {
+    fn of(p: &Preprocessing) -> Self {
+        let Preprocessing { size, resize, interpolation, mean, std } = *p;
+        Self { size, resize, interpolation: interpolation.name().to_owned(), mean, std }
+    }
+
+    fn checked(self) -> Option<Preprocessing> {
+        let Self { size, resize, interpolation, mean, std } = self;
+        let sides = size.iter().chain(&resize).all(|side| (1..=MAX_SIDE).contains(side));
+        let numbers = mean.iter().all(|x| x.is_finite()) && std.iter().all(|x| x.is_finite() && *x > 0.0);
+        let interpolation = Interpolation::from_name(&interpolation)?;
+        (sides && numbers).then_some(Preprocessing { size, resize, interpolation, mean, std })
+    }
+}
+
+impl Metadata {
+    /// As entries of a file.
+    pub(super) fn entries(&self, digests: Digests) -> Vec<StringStringEntryProto> {
+        let passes: Vec<&str> = self.passes.iter().map(|pass| pass.name()).collect();
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let (state_dict, seed) = match &self.source {
+            Source::StateDict(name) => (Some(name.clone()), None),
+            Source::Untrained { seed } => (None, Some(seed.to_string())),
+        };
+        let entries = [
+            (ARCHITECTURE, Some(self.architecture.to_string())),
+            (MODEL, self.model.clone()),
+            (PASSES, Some(passes.join(","))),
+            (STATE_DICT, state_dict),
+            (SEED, seed),
+            (WEIGHTS_DIGEST, Some(digests.weights.to_string())),
+            (INITIALIZERS_DIGEST, Some(digests.initializers.to_string())),
+            (PREPROCESSING, Some(json(serde_json::to_string(&PreprocessingText::of(&self.preprocessing))))),
+            (LABELS, (!self.labels.is_empty()).then(|| json(serde_json::to_string(&self.labels)))),
+            (LICENCE, self.licence.clone()),
+            (TOOL, Some(concat!("bossnas-zoo ", env!("CARGO_PKG_VERSION")).to_owned())),
+        ];
+        let entry = |(key, value): (&str, Option<String>)| {
+            Some(StringStringEntryProto { key: Some(key.to_owned()), value: Some(value?) })
+        };
+        entries.into_iter().filter_map(entry).collect()
+    }
+
+    /// Reads the entries of a file back; the error says which is missing or wrong.
+    pub(super) fn parse(entries: &[StringStringEntryProto]) -> Result<(Self, Digests), String> {
+        let find = |key: &str| entries.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.as_deref());
+        let need = |key: &str| find(key).ok_or_else(|| format!("its metadata have no `{key}`"));
+        let wrong = |key: &str| format!("its metadata entry `{key}` is malformed");
+        let architecture = need(ARCHITECTURE)?;
+        let architecture = architecture.parse().map_err(|e| format!("`{ARCHITECTURE}`: {e}"))?;
+        let passes = need(PASSES)?.split(',').filter(|name| !name.is_empty());
+        let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| wrong(PASSES))?;
+        let source = match (find(STATE_DICT), find(SEED)) {
+            (Some(name), None) => Source::StateDict(name.to_owned()),
+            (None, Some(seed)) => Source::Untrained { seed: seed.parse().map_err(|_| wrong(SEED))? },
+            _ => return Err(format!("its metadata have not exactly one of `{STATE_DICT}` and `{SEED}`")),
+        };
+        let preprocessing = serde_json::from_str::<PreprocessingText>(need(PREPROCESSING)?).ok();
+        let preprocessing = preprocessing.and_then(PreprocessingText::checked).ok_or_else(|| wrong(PREPROCESSING))?;
+        let labels = find(LABELS)
+            .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| wrong(LABELS)))?;
+        let digest = |key: &str| need(key)?.parse().map_err(|_| wrong(key));
+        let digests = Digests { weights: digest(WEIGHTS_DIGEST)?, initializers: digest(INITIALIZERS_DIGEST)? };
+        let (model, licence) = (find(MODEL).map(str::to_owned), find(LICENCE).map(str::to_owned));
+        Ok((Self { architecture, model, passes, source, preprocessing, labels, licence }, digests))
+    }
+}

@@ -1,0 +1,63 @@
+//! ONNX files: written so that any runtime reads them, and read back when they are ours.
+//!
+//! - [`Options`] and [`Metadata`] say what a file is to be; [`write()`] streams it out, one tensor at a time;
+//! - [`OnnxModel::open`] rebuilds graph and weights from a file of ours and refuses one that differs in any node, name or
+//!   shape from what its metadata say it is;
+//! - [`summary`] looks at any ONNX file.
+//!
+//! The profile is portable by construction: static shapes but for the batch, no `Shape` arithmetic, no `Constant` nodes,
+//! no custom domains, no ceil-mode pooling.
+
+mod digest;
+mod emit;
+mod error;
+mod metadata;
+pub mod proto;
+mod read;
+pub mod summary;
+mod write;
+
+pub use digest::weights_digest;
+pub use error::OnnxError;
+pub use metadata::{Metadata, Source};
+pub use read::OnnxModel;
+pub use write::{Written, write};
+
+/// The lowest operator set that can be written.
+pub const MIN_OPSET: u8 = 13;
+/// The highest operator set that can be written.
+pub const MAX_OPSET: u8 = 21;
+/// The operator set that is written unless told otherwise.
+pub const DEFAULT_OPSET: u8 = 17;
+
+/// The batch extent of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Batch {
+    /// Any number of images; the runtime may fix it when it loads the file.
+    Dynamic,
+    /// Always this many.
+    Fixed(usize),
+}
+
+/// Which file is written for a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Operator set, [`MIN_OPSET`] to [`MAX_OPSET`]. The IR version follows.
+    pub opset: u8,
+    /// Batch extent of input and output.
+    pub batch: Batch,
+    /// Height and width of the input.
+    pub size: [usize; 2],
+}
+
+impl Options {
+    /// The IR version that came with the operator set.
+    fn ir_version(self) -> i64 {
+        match self.opset {
+            ..=14 => 7,
+            15..=18 => 8,
+            19 | 20 => 9,
+            _ => 10,
+        }
+    }
+}
