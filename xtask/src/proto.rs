@@ -28,7 +28,7 @@ const HEADER: &str = "\
 pub(crate) struct Options {
     /// Write nothing; fail if the committed file differs
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {

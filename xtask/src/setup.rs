@@ -1,2 +1,44 @@
-//! Stub.
-pub(crate) fn run() -> anyhow::Result<()> { anyhow::bail!("not yet") }
+//! `cargo xtask setup`: installs the tools that the gate and the fuzzer need.
+//!
+//! Each is built once, at a pinned version, into `target/tools/<name>-<version>`: the user's own tools stay as they are,
+//! and a CI that keeps its target folder keeps them too.
+
+use std::path::PathBuf;
+
+use crate::{process, workspace};
+
+/// A tool from crates.io.
+pub(crate) struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Checks licences, bans and sources of dependencies.
+pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+
+/// Builds and runs fuzz targets.
+pub(crate) const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+
+impl Tool {
+    /// The program, installed first if it is missing.
+    pub(crate) fn ready(&self) -> anyhow::Result<PathBuf> {
+        let folder = workspace::tools().join(format!("{}-{}", self.name, self.version));
+        let program = folder.join("bin").join(format!("{}{}", self.name, std::env::consts::EXE_SUFFIX));
+        if !program.is_file() {
+            eprintln!("installing {} {} (once, some minutes)", self.name, self.version);
+            // Unoptimised: it takes half the time to build, and both tools run for seconds.
+            let mut install = process::cargo(["install", "--locked", "--quiet", "--debug", "--root"]);
+            install.arg(&folder).args(["--version", self.version, self.name]);
+            // A target folder of its own would be thrown away; in the shared one it costs 1 GB for good.
+            install.env_remove("CARGO_TARGET_DIR");
+            process::run(&mut install)?;
+        }
+        Ok(program)
+    }
+}
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let program = CARGO_DENY.ready()?;
+    eprintln!("ready: {}", program.display());
+    Ok(())
+}

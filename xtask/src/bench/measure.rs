@@ -1,0 +1,69 @@
+//! Wall time and peak memory of a whole process.
+//!
+//! The kernel keeps the peak resident size (`VmHWM` of `/proc`) and hands it to the parent with the exit status, as the
+//! largest over all its children. So a small process of its own runs one command and reports: nothing is polled.
+
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::process;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// What a process took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    /// From its start to its end.
+    pub(super) wall: Duration,
+    /// Largest resident size, in bytes.
+    pub(super) peak: u64,
+}
+
+/// Runs the command line in a process that does nothing else.
+pub(super) fn measure(command: &Command) -> anyhow::Result<Measured> {
+    let mut measured = Command::new(std::env::current_exe()?);
+    measured.args(["bench", "measured", "--"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        measured.current_dir(folder);
+    }
+    let output = String::from_utf8(process::output(&mut measured)?.stdout)?;
+    let mut numbers = output.split_whitespace();
+    let mut next = || numbers.next().context("the measuring process printed too little");
+    Ok(Measured { wall: Duration::from_secs_f64(next()?.parse()?), peak: next()?.parse()? })
+}
+
+/// The measuring process.
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let (program, arguments) = options.command.split_first().context("a command is required")?;
+    let start = Instant::now();
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).status()?;
+    let wall = start.elapsed();
+    if !status.success() {
+        bail!("{}: {status}", program.display());
+    }
+    // Linux counts in units of 1024 bytes.
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() * 1024;
+    println!("{} {peak}", wall.as_secs_f64());
+    Ok(())
+}
+
+/// The median; the mean of the two middle ones for an even number.
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
+        _ => values[middle],
+    }
+}

@@ -1,0 +1,34 @@
+//! `cargo xtask bench`: whole programs against the limits they are built to.
+//!
+//! Nothing here fails because a machine is slow: it prints figures with their limits, for people to judge.
+
+mod demo;
+mod export;
+mod measure;
+
+use clap::{Args, Subcommand};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A DeiT checkpoint of BossNet-T0 (616 MB) to ONNX (154 MB), with and without verification
+    Export(export::Options),
+    /// `bossnas-zoo demo`
+    Demo,
+    /// Run a command and print its seconds and peak memory in bytes (used by the others)
+    #[command(hide = true)]
+    Measured(measure::Options),
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    match &options.what {
+        What::Export(options) => export::run(options),
+        What::Demo => demo::run(),
+        What::Measured(options) => measure::run(options),
+    }
+}
