@@ -42,12 +42,25 @@ pub struct Row {
     pub title: String,
     /// Channels, height and width of what it puts out.
     pub map: [usize; 3],
+    /// What the channels are.
+    pub unit: Unit,
     /// How many times smaller its map is than the one it reads, in each direction.
     pub stride: usize,
     /// Its share of the network's multiply-adds.
     pub share: Option<f64>,
     /// What it is made of.
     pub body: Body,
+}
+
+/// What the channels of a map are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Red, green and blue.
+    Colour,
+    /// Channels of a feature map.
+    Channel,
+    /// What the network puts out, one a class, without height and width.
+    Logit,
 }
 
 /// What a row is made of.
@@ -58,12 +71,12 @@ pub enum Body {
     /// Single layers, each a title and a detail.
     Layers(Vec<[String; 2]>),
     /// Residual blocks.
-    Blocks(Vec<Box>),
+    Blocks(Vec<Residual>),
 }
 
 /// A residual block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Box {
+pub struct Residual {
     /// Its name in the network, `layer3.2`.
     pub name: String,
     /// What it is.
@@ -109,12 +122,13 @@ impl Drawing {
         let image = [3, size[0], size[1]];
         let stem = facts.map("maxpool");
         let mut rows = vec![
-            Row { title: "Image".into(), map: image, stride: 1, share: None, body: Body::Image },
+            Row { title: "Image".into(), map: image, unit: Unit::Colour, stride: 1, share: None, body: Body::Image },
             Row {
                 title: "Stem".into(),
                 map: stem,
+                unit: Unit::Channel,
                 stride: 4,
-                share: cost.map(|cost| share_of_stem(cost)),
+                share: cost.map(share_of_stem),
                 body: Body::Layers(stem_layers(net, &facts)),
             },
         ];
@@ -125,12 +139,22 @@ impl Drawing {
                 let conv = ["Conv 3 × 3".to_owned(), "no blocks".to_owned()];
                 (facts.stride(&format!("{layer}.0.0")), Body::Layers(vec![conv]))
             } else {
-                let boxes: Vec<Box> =
-                    blocks.iter().enumerate().map(|(b, &block)| facts.describe(&format!("{layer}.{b}"), block)).collect();
+                let boxes: Vec<Residual> = blocks
+                    .iter()
+                    .enumerate()
+                    .map(|(b, &block)| facts.describe(&format!("{layer}.{b}"), block))
+                    .collect();
                 (facts.stride(&format!("{layer}.0{}", position(blocks[0]))), Body::Blocks(boxes))
             };
             let title = format!("Stage {}", index + 1);
-            rows.push(Row { title, map: facts.map(&last), stride, share: share(&format!("{layer}.")), body });
+            rows.push(Row {
+                title,
+                map: facts.map(&last),
+                unit: Unit::Channel,
+                stride,
+                share: share(&format!("{layer}.")),
+                body,
+            });
         }
         let [channels, ..] = rows.last().map_or(stem, |row| row.map);
         let pool = ["Global pool".to_owned(), "mean of the map".to_owned()];
@@ -138,6 +162,7 @@ impl Drawing {
         rows.push(Row {
             title: "Head".into(),
             map: [net.classes, 1, 1],
+            unit: Unit::Logit,
             stride: 1,
             share: share("logits"),
             body: Body::Layers(vec![pool, linear]),
@@ -157,7 +182,7 @@ impl Drawing {
     }
 
     /// All residual blocks, in order.
-    pub fn blocks(&self) -> impl Iterator<Item = &Box> {
+    pub fn blocks(&self) -> impl Iterator<Item = &Residual> {
         self.rows.iter().flat_map(|row| match &row.body {
             Body::Blocks(blocks) => blocks.as_slice(),
             Body::Image | Body::Layers(_) => &[],
@@ -239,7 +264,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn describe(&self, name: &str, block: Block) -> Box {
+    fn describe(&self, name: &str, block: Block) -> Residual {
         let part = |part: &str| format!("{name}{part}");
         let kind = match block {
             Block::ResConv => {
@@ -252,7 +277,8 @@ impl<'a> Facts<'a> {
             },
         };
         // A projection of stride 1 has no pool: its first module is number 1.
-        let projected = ["0", "1"].iter().any(|index| self.op(&part(&format!("{}{index}", projection(block)))).is_some());
-        Box { name: name.to_owned(), kind, skip: if projected { Skip::Projected } else { Skip::Identity } }
+        let projected =
+            ["0", "1"].iter().any(|index| self.op(&part(&format!("{}{index}", projection(block)))).is_some());
+        Residual { name: name.to_owned(), kind, skip: if projected { Skip::Projected } else { Skip::Identity } }
     }
 }

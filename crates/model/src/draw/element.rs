@@ -40,6 +40,12 @@ impl Svg {
         let _ = writeln!(self.out, ">{}</{tag}>", escape(text));
     }
 
+    /// The style sheet, which is our own and holds no markup.
+    pub(super) fn style(&mut self, sheet: &'static str) {
+        self.indent();
+        let _ = writeln!(self.out, "<style>{sheet}</style>");
+    }
+
     /// The document.
     pub(super) fn finish(mut self) -> String {
         while !self.open.is_empty() {

@@ -1,10 +1,10 @@
 //! The small figures that a drawing is put together from.
 
-use super::describe::{Box, Kind, Skip};
+use super::describe::{Kind, Residual, Skip};
 use super::element::{At, Svg};
 
 /// Width of a block.
-pub(super) const BLOCK_W: f64 = 54.0;
+pub(super) const BLOCK_W: f64 = 52.0;
 /// Height of a block.
 pub(super) const BLOCK_H: f64 = 58.0;
 /// Width of a block of a long stage.
@@ -14,7 +14,7 @@ pub(super) const SMALL_H: f64 = 30.0;
 /// How far a shortcut rises above its block.
 pub(super) const SKIP_RISE: f64 = 13.0;
 /// How far before and after its block a shortcut leaves and joins.
-const SKIP_REACH: f64 = 5.0;
+const SKIP_REACH: f64 = 4.5;
 
 /// A text at a point.
 pub(super) fn write(svg: &mut Svg, class: &str, x: f64, y: f64, text: &str) {
@@ -66,7 +66,7 @@ pub(super) fn slab(svg: &mut Svg, (x, y): (f64, f64), [depth, h, w]: [f64; 3]) {
 }
 
 /// A residual block with its shortcut; `left` is its left edge, `y` the height of the line that runs through it.
-pub(super) fn block(svg: &mut Svg, block: &Box, about: &str, left: f64, y: f64, small: bool) {
+pub(super) fn block(svg: &mut Svg, block: &Residual, about: &str, left: f64, y: f64, small: bool) {
     let (w, h) = if small { (SMALL_W, SMALL_H) } else { (BLOCK_W, BLOCK_H) };
     svg.open("g", &[("data-block", &block.name)]);
     svg.text("title", &[], about);
@@ -94,9 +94,10 @@ pub(super) fn shape(svg: &mut Svg, kind: Kind, (left, y): (f64, f64), (w, h): (f
     match kind {
         Kind::ResConv { .. } => panel(svg, "conv", (left, y - h / 2.0), (w, h), w / 13.0),
         Kind::ResAtt { .. } => {
-            let cut = w / 5.0;
+            let cut = w / 6.5;
             let (cut_at, half, flat) = (At(cut), At(h / 2.0), At(w - 2.0 * cut));
-            let d = format!("M{} {}l{cut_at} -{half}h{flat}l{cut_at} {half}l-{cut_at} {half}h-{flat}z", At(left), At(y));
+            let d =
+                format!("M{} {}l{cut_at} -{half}h{flat}l{cut_at} {half}l-{cut_at} {half}h-{flat}z", At(left), At(y));
             path(svg, "att", &d);
         }
     }
@@ -122,8 +123,9 @@ fn label(svg: &mut Svg, kind: Kind, x: f64, y: f64, small: bool) {
             }
         }
         Kind::ResAtt { heads, .. } => {
-            write(svg, &strong, x, y - 3.0, word);
-            write(svg, &small_type, x, y + 13.0, &format!("{heads} h"));
+            write(svg, &strong, x, y - 4.0, word);
+            let heads = format!("{heads} head{}", if heads == 1 { "" } else { "s" });
+            write(svg, &format!("tiny {class}"), x, y + 10.5, &heads);
         }
     }
 }

@@ -12,7 +12,7 @@ mod style;
 #[cfg(test)]
 mod tests;
 
-pub use describe::{Body, Box, Drawing, Kind, Row, Skip, Totals};
+pub use describe::{Body, Drawing, Kind, Residual, Row, Skip, Totals, Unit};
 
 use crate::arch::BossNet;
 use crate::cost::Cost;

@@ -12,6 +12,7 @@ text { font-family: ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto,
 .title { font-size: 15px; font-weight: 650; }
 .strong { font-weight: 650; }
 .small { font-size: 12px; }
+.tiny { font-size: 11px; }
 .quiet { fill: #52606d; }
 .middle { text-anchor: middle; }
 .page { fill: #f4f6f8; }
