@@ -12,6 +12,8 @@ mod setup;
 mod test;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Set-up, gate, test driver and benchmarks of bossnas-zoo.
@@ -40,14 +42,24 @@ enum Command {
     Proto(proto::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
         Command::Setup => setup::run(),
         Command::Check => check::run(),
-        Command::Test(options) => test::run(&options),
-        Command::OnnxChecker(options) => onnx_checker::run(&options),
-        Command::Fuzz(options) => fuzz::run(&options),
-        Command::Bench(options) => bench::run(&options),
-        Command::Proto(options) => proto::run(&options),
+        Command::Test(options) => test::run(options),
+        Command::OnnxChecker(options) => onnx_checker::run(options),
+        Command::Fuzz(options) => fuzz::run(options),
+        Command::Bench(options) => bench::run(options),
+        Command::Proto(options) => proto::run(options),
     }
 }
