@@ -1,0 +1,48 @@
+//! From logits to names.
+
+use serde::Serialize;
+
+/// One of the likeliest classes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Guess {
+    /// Number of the class, from 0.
+    pub class: usize,
+    /// Its name.
+    pub label: String,
+    /// What the softmax makes of its logit.
+    pub probability: f64,
+}
+
+/// The `count` likeliest classes, best first; equal ones in the order of their numbers. A class that `labels` do not name
+/// is called by its number.
+pub fn best(logits: &[f32], labels: &[&str], count: usize) -> Vec<Guess> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let guess = |class: usize| Guess {
+        class,
+        label: labels.get(class).map_or_else(|| format!("class {class}"), |&label| label.to_owned()),
+        probability: weights[class] / sum,
+    };
+    order.into_iter().take(count).map(guess).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_probabilities_are_those_of_the_softmax() {
+        let guesses = best(&[0.0, 3.0_f32.ln(), 0.0], &["a", "b"], 2);
+        assert_eq!(guesses.iter().map(|g| g.label.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert!((guesses[0].probability - 0.6).abs() < 1e-6 && (guesses[1].probability - 0.2).abs() < 1e-6);
+        assert_eq!(best(&[0.0, 3.0_f32.ln(), 0.0], &["a", "b"], 9)[2].label, "class 2");
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        assert!((best(&[1e30, 0.0], &[], 1)[0].probability - 1.0).abs() < 1e-12);
+    }
+}
