@@ -67,3 +67,14 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
         _ => values[middle],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two_middle_ones() {
+        assert_eq!([median([3.0, 1.0, 2.0]), median([4.0, 1.0, 2.0, 3.0])], [2.0, 2.5]);
+        assert!(median([]).is_nan());
+    }
+}
