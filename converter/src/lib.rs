@@ -2,4 +2,5 @@
 //!
 //! A checkpoint's way: container, value tree, weights, passes, ONNX file; once, forward, one tensor at a time.
 
+pub mod checkpoint;
 pub mod onnx;

@@ -141,6 +141,11 @@ impl Tree {
         self.nodes.is_empty()
     }
 
+    /// All nodes, in the order in which the pickle makes them.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..self.nodes.len() as u32).map(Id)
+    }
+
     /// A node.
     pub fn get(&self, id: Id) -> &Value {
         &self.nodes[id.0 as usize]
