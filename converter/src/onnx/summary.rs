@@ -125,3 +125,9 @@ fn tensor_bytes(tensor: &TensorProto) -> u64 {
     let elements = tensor.dims.iter().map(|&extent| u64::try_from(extent).unwrap_or(0)).fold(1, u64::saturating_mul);
     elements.saturating_mul(bits).div_ceil(8)
 }
+
+/// The names of all values that the nodes of the file at `path` compute.
+pub fn value_names(path: impl AsRef<Path>) -> Result<std::collections::HashSet<String>, OnnxError> {
+    let graph = decode(path.as_ref())?.graph.unwrap_or_default();
+    Ok(graph.node.into_iter().flat_map(|node| node.output).collect())
+}

@@ -1,0 +1,102 @@
+//! From an architecture and weights to a verified ONNX file.
+//!
+//! The reference is computed while the file is written; the file is loaded from where it was written before it gets its
+//! name. A file that fails is kept as `NAME.rejected.onnx`, never under its own name.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bossnas_converter::onnx::{self, Metadata, OnnxError, Options, Written};
+use bossnas_files::{AtomicFile, WriteError};
+use bossnas_model::graph::Graph;
+use bossnas_model::pass;
+use bossnas_model::weights::SharedWeights;
+
+use crate::verify::{Reference, Verdict, VerifyError};
+
+/// What to export.
+pub struct Job<'a> {
+    /// The weights of the architecture that the metadata name, before any pass.
+    pub weights: SharedWeights,
+    /// What the file says about itself; its passes are carried out.
+    pub metadata: &'a Metadata,
+    /// Operator set, batch and size.
+    pub options: Options,
+    /// Whether the file is verified before it gets its name.
+    pub verify: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Where the file is: as asked for, or the rejected one.
+    pub path: PathBuf,
+    /// What was written.
+    pub written: Written,
+    /// The verification, unless it was not wanted.
+    pub verdict: Option<Verdict>,
+    /// Time to write the file and put it on the disk.
+    pub write_time: Duration,
+    /// Time of everything.
+    pub total_time: Duration,
+}
+
+impl Exported {
+    /// Whether the verification found a difference.
+    pub fn is_rejected(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| !verdict.passed)
+    }
+}
+
+/// Why an export failed. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file could not be made.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The verification could not be carried out.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+}
+
+/// Exports to `target`.
+pub fn export(job: &Job<'_>, target: &Path) -> Result<Exported, ExportError> {
+    let start = Instant::now();
+    let graph = job.metadata.architecture.graph();
+    let mut file = AtomicFile::create(target)?;
+    let (written, reference) = thread::scope(|scope| {
+        let reference = job
+            .verify
+            .then(|| scope.spawn(|| Reference::compute(&graph, &*job.weights, job.options.batch, job.options.size)));
+        let written = write(job, &graph, &mut file);
+        let reference = reference.map(|thread| match thread.join() {
+            Ok(reference) => reference,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        Ok::<_, ExportError>((written?, reference.transpose().map_err(VerifyError::from)?))
+    })?;
+    let write_time = start.elapsed();
+    let verdict = reference
+        .map(|reference| reference.check(file.scratch_path()?, &graph, &*job.weights).map_err(ExportError::from));
+    let verdict = verdict.transpose()?;
+    let path = match &verdict {
+        Some(verdict) if !verdict.passed => rejected(target),
+        _ => target.to_owned(),
+    };
+    file.commit_as(&path)?;
+    Ok(Exported { path, written, verdict, write_time, total_time: start.elapsed() })
+}
+
+fn write(job: &Job<'_>, graph: &Graph, file: &mut AtomicFile) -> Result<Written, OnnxError> {
+    let (graph, weights) = pass::apply(&job.metadata.passes, graph, job.weights.clone());
+    onnx::write(file, &graph, &*weights, &*job.weights, job.options, job.metadata)
+}
+
+/// `NAME.rejected.onnx` beside `NAME.onnx`.
+fn rejected(target: &Path) -> PathBuf {
+    target.with_extension("rejected.onnx")
+}

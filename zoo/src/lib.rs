@@ -1,0 +1,11 @@
+//! What `bossnas-zoo` does, as a library: the binary adds the command line.
+//!
+//! - [`demo`] shows everything at work;
+//! - [`runtime`] executes ONNX files;
+//! - [`verify`] compares a file with the float64 evaluator;
+//! - [`export`] turns an architecture and weights into a verified file.
+
+pub mod demo;
+pub mod export;
+pub mod runtime;
+pub mod verify;

@@ -1,0 +1,169 @@
+//! Proof that a file computes what its network computes: the unfolded graph with the source weights, in float64, against
+//! the file as it was written, loaded by a runtime.
+
+use std::path::Path;
+
+use bossnas_converter::onnx::Batch;
+use bossnas_files::npy::Array;
+use bossnas_model::evaluate::{EvaluateError, Tensor, evaluate, evaluate_observed};
+use bossnas_model::graph::Graph;
+use bossnas_model::weights::Weights;
+
+use crate::runtime::{Tract, TractError};
+
+/// How far outputs may be off, in units of the largest reference output. float32 runs of these networks are off by some
+/// 1e-6, a weight or axis that is wrong by 1e-2 and more.
+pub const TOLERANCE: f64 = 1e-5;
+/// The same for values inside of the network, when the first wrong one is looked for.
+const INNER_TOLERANCE: f64 = 1e-4;
+
+/// Why a verification could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The reference could not be computed.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// The runtime failed.
+    #[error(transparent)]
+    Runtime(#[from] TractError),
+}
+
+/// The fixed input of a verification and what the network must make of it.
+pub struct Reference {
+    input: Array,
+    outputs: Vec<Tensor>,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Images in the input.
+    pub images: usize,
+    /// The largest difference of an output, in units of the largest reference output.
+    pub error: f64,
+    /// Whether that is within [`TOLERANCE`].
+    pub passed: bool,
+    /// Where it is not: the first value of the network that differs.
+    pub first_difference: Option<Difference>,
+}
+
+/// A value that a file computes wrongly.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Its name.
+    pub value: String,
+    /// The largest difference, in units of the largest reference element.
+    pub error: f64,
+}
+
+impl Reference {
+    /// Runs `graph` in float64 on the fixed input for a file of this batch and size. Two different images where the file
+    /// takes more than one: a mix-up between images shows.
+    pub fn compute(
+        graph: &Graph,
+        weights: &dyn Weights,
+        batch: Batch,
+        size: [usize; 2],
+    ) -> Result<Self, EvaluateError> {
+        let images = match batch {
+            Batch::Dynamic => 2,
+            Batch::Fixed(n) => n.min(2),
+        };
+        let input = probe(images, size);
+        let outputs = evaluate(graph, weights, vec![widen(&input)])?;
+        let rows = match batch {
+            Batch::Fixed(n) if n > images => n,
+            _ => images,
+        };
+        Ok(Self { input: repeat_rows(&input, rows), outputs: outputs.iter().map(|out| repeat(out, rows)).collect() })
+    }
+
+    /// Runs the file at `path` on the input. `graph` and `weights` are those of the reference: where the outputs differ,
+    /// its inner values tell where that begins.
+    pub fn check(&self, path: &Path, graph: &Graph, weights: &dyn Weights) -> Result<Verdict, VerifyError> {
+        let shapes = [("", self.input.shape.as_slice())];
+        let outputs = Tract::load(path, &shapes)?.run(&[&self.input])?;
+        let errors = self.outputs.iter().zip(&outputs).map(|(expected, (_, got))| relative_error(expected, got));
+        let error = if outputs.len() == self.outputs.len() { errors.fold(0.0, f64::max) } else { f64::INFINITY };
+        let passed = error <= TOLERANCE;
+        let first_difference = if passed { None } else { self.first_difference(path, graph, weights)? };
+        Ok(Verdict { images: self.input.shape[0], error, passed, first_difference })
+    }
+
+    /// The first value, in the order of the graph, that the file computes wrongly among those that it has by name.
+    fn first_difference(
+        &self,
+        path: &Path,
+        graph: &Graph,
+        weights: &dyn Weights,
+    ) -> Result<Option<Difference>, VerifyError> {
+        let file = bossnas_converter::onnx::summary::value_names(path).unwrap_or_default();
+        let common: Vec<String> =
+            graph.nodes().iter().map(|node| node.name.clone()).filter(|name| file.contains(name)).collect();
+        let first_image = |array: &Array| {
+            let shape = std::iter::once(1).chain(array.shape.iter().skip(1).copied()).collect::<Vec<_>>();
+            let values = array.values[..shape.iter().product()].to_vec();
+            Array { shape, values }
+        };
+        let input = first_image(&self.input);
+        // A file of a fixed batch runs on all rows; only the first is compared.
+        let shapes = [("", self.input.shape.as_slice())];
+        let values = Tract::load_values(path, &shapes, Some(&common))?.run(&[&self.input])?;
+        let mut first = None;
+        evaluate_observed(graph, weights, vec![widen(&input)], |name, expected| {
+            if first.is_some() {
+                return;
+            }
+            let Some((_, got)) = values.iter().find(|(value, _)| value == name) else { return };
+            let error = relative_error(expected, &first_image(got));
+            if error > INNER_TOLERANCE {
+                first = Some(Difference { value: name.to_owned(), error });
+            }
+        })?;
+        Ok(first)
+    }
+}
+
+/// The largest difference in units of the largest expected element; infinite where shapes differ, something is no
+/// number, or nothing but zeros was expected and something else came.
+fn relative_error(expected: &Tensor, got: &Array) -> f64 {
+    if expected.shape() != got.shape {
+        return f64::INFINITY;
+    }
+    let scale = expected.max_abs();
+    let largest = expected.data().iter().zip(&got.values).map(|(a, &b)| (a - f64::from(b)).abs());
+    let largest = largest.fold(0.0, |max, x| if x.is_finite() { f64::max(max, x) } else { f64::INFINITY });
+    if largest == 0.0 { 0.0 } else { largest / scale }
+}
+
+/// Images of noise in `[-2, 2)`, the range of normalised photographs; the same in every run.
+fn probe(images: usize, [height, width]: [usize; 2]) -> Array {
+    let shape = vec![images, 3, height, width];
+    let count = shape.iter().product::<usize>() as u64;
+    let value = |index: u64| {
+        // splitmix64
+        let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / 4_194_304.0 - 2.0
+    };
+    Array { shape, values: (0..count).map(value).collect() }
+}
+
+fn widen(array: &Array) -> Tensor {
+    let data = array.values.iter().copied().map(f64::from).collect();
+    Tensor::new(array.shape.clone(), data).unwrap_or_else(|| unreachable!("an array holds what its shape says"))
+}
+
+fn repeat_rows(array: &Array, rows: usize) -> Array {
+    let row: usize = array.shape[1..].iter().product();
+    let values = array.values.iter().copied().cycle().take(rows * row).collect();
+    Array { shape: [&[rows], &array.shape[1..]].concat(), values }
+}
+
+fn repeat(tensor: &Tensor, rows: usize) -> Tensor {
+    let row: usize = tensor.shape()[1..].iter().product();
+    let data = tensor.data().iter().copied().cycle().take(rows * row).collect();
+    Tensor::new([&[rows], &tensor.shape()[1..]].concat(), data)
+        .unwrap_or_else(|| unreachable!("as many elements as rows need"))
+}
