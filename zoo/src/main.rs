@@ -1,2 +1,7 @@
-//! bossnas-zoo
-fn main() {}
+//! `bossnas-zoo`: find, look at, convert, check and run BossNAS networks.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main().into()
+}

@@ -1,0 +1,157 @@
+//! `arch`: reads, prints and converts architectures.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use bossnas_files::{AtomicFile, SourceFile};
+use bossnas_hub::Resolved;
+use bossnas_model::arch::{ArchFile, Architecture, BossNet, SearchPath};
+use bossnas_model::shape;
+use bossnas_model::space::hytra;
+use bossnas_report::{Console, Failure};
+use clap::ValueEnum;
+
+use super::context::Context;
+use super::model;
+
+/// Larger files are no arch.json.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// Side of the image that the notes on a conversion speak of.
+const NOTE_SIDE: usize = 224;
+
+/// Read, print and convert architectures
+///
+/// Prints the canonical form. `--to bossnet` turns a searched HyTra path into the network that is retrained: its 16
+/// operations grouped by the size of their maps. What the search does not say is up to you: without `--with` the network
+/// has ReLU and no squeeze-and-excitation, as it was searched; BossNet-T0 is `--with silu,se`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bossnas-zoo arch '[[1],[1],[1,1,1,0,1],[0,0,0,1,0,0,0,0,0]]+silu+se'\n  \
+                        bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet --with silu,se\n  \
+                        bossnas-zoo arch nats-c10:64:40:56:40:48 --json\n  \
+                        bossnas-zoo arch T0 -o arch.json")]
+pub(crate) struct Args {
+    /// An architecture, an arch.json, or a name from `bossnas-zoo list`
+    #[arg(value_name = "ARCH")]
+    arch: String,
+    /// Convert to another kind of network
+    #[arg(long, value_name = "KIND")]
+    to: Option<Target>,
+    /// Options of the converted network, such as silu,se,s1,classes=100
+    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', requires = "to")]
+    with: Vec<String>,
+    /// Print the JSON form (what -o writes)
+    #[arg(long)]
+    json: bool,
+    /// Also write it to a file, as JSON
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Target {
+    /// The network to retrain after a HyTra search
+    Bossnet,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let mut file = find(&args.arch, context)?;
+    if let Some(Target::Bossnet) = args.to {
+        file = to_bossnet(&file, &args.with, context.console)?;
+    }
+    let json = file.to_json()?;
+    if let Some(path) = &args.output {
+        write(path, &json)?;
+        context.console.note(format_args!("wrote `{}`", path.display()));
+    }
+    if args.json { context.console.print(json) } else { context.console.line(&file.arch) }
+}
+
+/// The architecture that `text` names.
+fn find(text: &str, context: &Context) -> anyhow::Result<ArchFile> {
+    let registry = context.registry()?;
+    match model::find(&registry, text)? {
+        Resolved::Architecture(arch) => Ok(ArchFile::new(arch)),
+        Resolved::Registered(model) => Ok(ArchFile::new(model.arch.clone())),
+        Resolved::File(path) => read(&path),
+    }
+}
+
+/// Reads an arch.json.
+pub(super) fn read(path: &Path) -> anyhow::Result<ArchFile> {
+    let file = SourceFile::open(path)?;
+    if file.len() > MAX_FILE_BYTES {
+        let message = format!("`{}` has {} bytes, more than any arch.json", path.display(), file.len());
+        return Err(Failure::failed(message).into());
+    }
+    let text = String::from_utf8(file.read_at(0, file.len())?)
+        .map_err(|_| Failure::failed(format!("`{}` is no arch.json: it is not text", path.display())))?;
+    ArchFile::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))
+}
+
+fn write(path: &Path, json: &str) -> anyhow::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(json.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    file.commit()?;
+    Ok(())
+}
+
+fn to_bossnet(file: &ArchFile, options: &[String], console: Console) -> anyhow::Result<ArchFile> {
+    let Architecture::Search(path) = &file.arch else {
+        return Err(Failure::usage(format!("{} is a BossNet already", file.arch)).into());
+    };
+    let Some(plain) = path.to_bossnet() else {
+        let message = format!("{path} has no BossNet: only HyTra paths are retrained as one");
+        return Err(Failure::usage(message).into());
+    };
+    let net = with_options(plain, options)?;
+    tell_differences(&net, path, console);
+    if options.is_empty() {
+        console.note("ReLU and no squeeze-and-excitation, as searched; BossNet-T0 is retrained --with silu,se");
+    }
+    let mut converted = ArchFile::new(net.into());
+    // Scores belong to the path and do not follow.
+    converted.provenance = Some([("converted_from".to_owned(), path.to_string().into())].into_iter().collect());
+    Ok(converted)
+}
+
+fn with_options(net: BossNet, options: &[String]) -> anyhow::Result<BossNet> {
+    if options.is_empty() {
+        return Ok(net);
+    }
+    // The options' own grammar and errors, after the stages without the default activation.
+    let stages = net.to_string().replace("+relu", "");
+    let text = options.iter().fold(stages, |text, option| format!("{text}+{}", option.trim()));
+    text.parse().map_err(|error: bossnas_model::arch::ParseError| {
+        Failure::usage(format!("--with is wrong at {error}")).detail(error.caret()).into()
+    })
+}
+
+/// Says where the network works on maps of another size than the path did.
+fn tell_differences(net: &BossNet, path: &SearchPath, console: Console) {
+    let empty: Vec<String> = (1..=4).filter(|stage| net.stages[stage - 1].is_empty()).map(|s| s.to_string()).collect();
+    if empty.is_empty() {
+        return;
+    }
+    let plural = if empty.len() > 1 { "stages" } else { "stage" };
+    console.note(format_args!(
+        "{path} never uses the maps of {plural} {}: the BossNet has one 3x3 convolution of stride 2 there",
+        empty.join(" and ")
+    ));
+    let graph = net.graph();
+    let Ok(shapes) = shape::infer(&graph, &[[1, 3, NOTE_SIDE, NOTE_SIDE]]) else { return };
+    for (index, stage) in net.stages.iter().enumerate() {
+        let Some(last) = stage.len().checked_sub(1) else { continue };
+        let searched = hytra::side(hytra::STAGES - 1 - index);
+        let name = format!("layer{}.{last}", index + 1);
+        let value = (0..graph.nodes().len()).map(|node| graph.value_of(node)).find(|&v| graph.value_name(v) == name);
+        let Some(&[_, _, height, _]) = value.map(|value| shapes[value.index()].as_slice()) else { continue };
+        if height != searched {
+            console.note(format_args!(
+                "at {NOTE_SIDE} px its stage {} works on maps of {height} x {height}, searched at {searched} x {searched}",
+                index + 1
+            ));
+        }
+    }
+}

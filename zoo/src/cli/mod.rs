@@ -1,0 +1,155 @@
+//! The command line: one file a command. A new command is a module, a variant of [`Command`] and an arm of
+//! [`Command::run`]; its file holds its arguments, its help with examples, and the few lines that print.
+
+mod arch;
+mod completions;
+mod context;
+mod demo;
+mod list;
+mod man;
+mod model;
+mod size;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use bossnas_report::{ColorChoice, Console, Exit, Verbosity};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use context::Context;
+
+/// Find, look at, convert, check and run BossNAS networks
+#[derive(Debug, Parser)]
+#[command(name = "bossnas-zoo", version, max_term_width = 100, after_help = after_help())]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Say more on stderr
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true,
+          help = "When to use colour: auto, always or never", value_parser = color_parser())]
+    color: ColorChoice,
+    /// Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]
+    #[arg(long, global = true, value_name = "FILE")]
+    registry: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Args),
+    Arch(arch::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    fn run(self, context: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => list::run(&args, context),
+            Self::Arch(args) => arch::run(&args, context),
+            Self::Demo(args) => demo::run(&args, context),
+            Self::Completions(args) => completions::run(&args, context),
+            Self::Man(args) => man::run(&args, context),
+        }
+    }
+}
+
+/// Parses the process's arguments, runs the command, and says how the process ends.
+pub(crate) fn main() -> Exit {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, all else is wrong usage. Nobody is left to tell when printing fails.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let console = Console::new(verbosity, cli.global.color);
+    let context = Context::new(console, cli.global.registry);
+    match cli.command.run(&context) {
+        Ok(()) => Exit::Done,
+        Err(error) => console.error(&error),
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = command().color(help_color(arguments)).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// The whole command line, as completions and manuals need it.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// `--color` for what is printed before the arguments are understood: help and complaints about them.
+fn help_color(arguments: &[OsString]) -> clap::ColorChoice {
+    let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut choice = None;
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--color") {
+            Some("") => choice = arguments.next(),
+            Some(value) => choice = value.strip_prefix('=').or(choice),
+            None => {}
+        }
+    }
+    match choice {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
+fn color_parser() -> impl TypedValueParser<Value = ColorChoice> {
+    PossibleValuesParser::new(ColorChoice::NAMES).try_map(|name| name.parse::<ColorChoice>())
+}
+
+fn after_help() -> String {
+    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+    format!(
+        "Examples:\n  bossnas-zoo list\n  bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet\n\n\
+         Exit codes:\n{}\n\n\
+         MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.",
+        codes.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = format!("bossnas-zoo {}", command.get_name());
+            assert!(help.starts_with("Examples:") && help.contains(&example), "{}", command.get_name());
+        }
+    }
+}
