@@ -188,7 +188,7 @@ impl Drawing {
             write(svg, "strong", x + 62.0, top - 3.0, title);
             write(svg, "small quiet", x + 62.0, top + 14.0, detail);
         }
-        let note = format!("Every convolution is followed by a batch norm. The activation is {}.", self.activation);
+        let note = format!("The activation is {}. Batch norms and activations are not drawn.", self.activation);
         write(svg, "small quiet", MARGIN + 20.0, y + height - 18.0, &note);
     }
 
@@ -196,7 +196,7 @@ impl Drawing {
     fn key(&self, svg: &mut Svg, y: f64) {
         let mut lines = vec![
             "A slab is what its row puts out: height and width in front, channels in depth.",
-            "Both are drawn by their square roots.",
+            "All lengths follow the square roots of these numbers.",
         ];
         if self.totals.is_some() {
             lines.push("The bar is the row's share of all multiply-adds.");
