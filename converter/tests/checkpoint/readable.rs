@@ -1,6 +1,6 @@
 //! Every file that PyTorch reads gives the tensors that PyTorch gives.
 
-use bossnas_converter::checkpoint::{Checkpoint, Choice, Kind, StateDict, StateDictName, check};
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Kind, StateDict, StateDictName, check, recognise};
 use bossnas_model::arch::BossNet;
 use bossnas_model::evaluate::{Tensor, evaluate};
 use bossnas_model::graph::Graph;
@@ -205,5 +205,21 @@ fn weights_of_another_network_are_told_with_all_differences() {
         let dict = Checkpoint::open(path).unwrap().state_dict(Choice::Auto).unwrap();
         let message = check(graph.params(), &dict).unwrap_err().to_string();
         assert_eq!(message, format!("the weights do not fit the network: {expected}"), "{file}");
+    }
+}
+
+#[test]
+fn the_network_that_a_loose_checkpoint_belongs_to_is_recognised() {
+    let small: BossNet = "bossnet:1/0/1/0+silu+se+classes=10".parse().unwrap();
+    for (file, network) in [
+        ("t0_pool_zip.pth", Some(BossNet::t0())),
+        ("t0_pool_legacy.pth", Some(BossNet::t0())),
+        ("small1010_f16_zip.pth", Some(small)),
+        ("bad_missing_key.pth", None),
+        ("tiny_zip_f32.pth", None),
+    ] {
+        let Some(path) = fixture(file) else { continue };
+        let found = recognise(&Checkpoint::open(path).unwrap().state_dict(Choice::Auto).unwrap());
+        assert_eq!(found.ok().map(|found| found.candidates[0].clone()), network, "{file}");
     }
 }
