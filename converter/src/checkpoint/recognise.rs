@@ -202,7 +202,7 @@ impl Seen<'_> {
 
 #[cfg(test)]
 mod tests {
-    use bossnas_model::weights::{MemoryTensor, MemoryWeights, TensorInfo};
+    use bossnas_model::weights::{DType, MemoryTensor, MemoryWeights, Problem, TensorInfo, WeightsError};
     use proptest::prelude::*;
 
     use super::*;
