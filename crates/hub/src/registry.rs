@@ -140,17 +140,15 @@ impl Registry {
 
     /// Models whose name or alias looks like `text`, the nearest first, at most three.
     pub fn nearest(&self, text: &str) -> Vec<&Model> {
-        /// Below this similarity a name is no help.
-        const NEAR: f64 = 0.6;
         let text = text.to_ascii_lowercase();
-        let similarity = |model: &Model| {
-            let names =
-                model.names().map(|name| strsim::normalized_damerau_levenshtein(&name.to_ascii_lowercase(), &text));
-            names.fold(0.0, f64::max)
+        let distance = |name: &str| {
+            let edits = strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &text);
+            // One slip in a short name, two in five characters of a longer one.
+            (edits <= 1.max(name.len().max(text.len()) * 2 / 5)).then_some(edits)
         };
-        let mut near: Vec<(f64, &Model)> = self.models.iter().map(|model| (similarity(model), model)).collect();
-        near.retain(|(similarity, _)| *similarity >= NEAR);
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let near = self.models.iter().filter_map(|model| Some((model.names().filter_map(distance).min()?, model)));
+        let mut near: Vec<(usize, &Model)> = near.collect();
+        near.sort_by_key(|(edits, _)| *edits);
         near.into_iter().take(3).map(|(_, model)| model).collect()
     }
 }

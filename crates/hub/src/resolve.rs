@@ -69,7 +69,8 @@ pub fn resolve<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, R
     if there.is_some() {
         return Err(ResolveError::NotAFile(path.to_owned()));
     }
-    let near = near(registry, text);
+    // Once a text says which space it is of, no name was meant.
+    let near = if error.column() == 1 { near(registry, text) } else { Vec::new() };
     if text.contains(':') || text.trim_start().starts_with('[') {
         return Err(ResolveError::Architecture { error, near });
     }

@@ -28,14 +28,15 @@ fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
     assert_eq!(near("BossNet-T00")[0], "BossNet-T0");
     assert_eq!(near("bosnet-t1@256")[0], "BossNet-T1@256");
     assert_eq!(near("BossNet_T0")[0], "BossNet-T0");
+    assert_eq!(near("T7"), ["BossNet-T0", "BossNet-T1"]);
     assert!(near("resnet50").is_empty());
     assert_eq!(near("1/1/11101/000100000+silu"), ["bossnet:1/1/11101/000100000+silu"]);
 }
 
 #[test]
 fn a_malformed_architecture_gives_its_own_error() {
-    let ResolveError::Architecture { error, .. } = error("bossnet:1/1/2/1") else { panic!() };
-    assert_eq!(error.column(), 13);
+    let ResolveError::Architecture { error, near } = error("bossnet:1/1/2/1") else { panic!() };
+    assert_eq!((error.column(), near), (13, vec![]));
     assert!(matches!(self::error("[[1],[1]]"), ResolveError::Architecture { .. }));
     let ResolveError::Architecture { near, .. } = self::error("BossNet-T0:288") else { panic!() };
     assert_eq!(near[0], "BossNet-T0@288");

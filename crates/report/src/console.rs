@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::{ColorChoice, Exit, Failure, Progress, Style, escape};
+use crate::{ColorChoice, Exit, Failure, Progress, Style, escape, json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -82,7 +82,7 @@ impl Console {
 
     /// Writes one JSON document to stdout: `"schema": "bossnas-zoo/<command>/1"`, then the fields of `body`.
     pub fn json<T: Serialize>(&self, command: &str, body: &T) -> anyhow::Result<()> {
-        self.line(json_document(command, body)?)
+        self.line(json::document(command, body)?)
     }
 
     /// Says something to the person, unless `-q` was given.
@@ -145,18 +145,6 @@ fn say(label: &str, text: &str) {
     to_stderr(&format!("{label} {}\n", escape(text)));
 }
 
-/// The JSON text that [`Console::json`] prints.
-fn json_document<T: Serialize>(command: &str, body: &T) -> anyhow::Result<String> {
-    #[derive(Serialize)]
-    struct Document<'a, T> {
-        schema: String,
-        #[serde(flatten)]
-        body: &'a T,
-    }
-    let document = Document { schema: format!("bossnas-zoo/{command}/1"), body };
-    Ok(serde_json::to_string_pretty(&document)?)
-}
-
 /// The chain of causes, joined by colons. A cause that the one before already tells is left out: many errors print
 /// their source themselves.
 fn sentence(error: &anyhow::Error) -> String {
@@ -179,24 +167,10 @@ fn to_stderr(text: &str) {
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
-    use serde_json::Value;
 
     use super::*;
 
     const CONSOLE: Console = Console { verbosity: Verbosity::Quiet, out: Style::new(false), err: Style::new(false) };
-
-    #[test]
-    fn a_document_begins_with_its_schema() {
-        #[derive(Serialize)]
-        struct Body {
-            a: u64,
-            nested: Value,
-        }
-        let body = Body { a: u64::MAX, nested: serde_json::json!({"z": 1, "b": [2]}) };
-        let text = json_document("info", &body).unwrap();
-        assert!(text.starts_with("{\n  \"schema\": \"bossnas-zoo/info/1\",\n  \"a\": 18446744073709551615,"), "{text}");
-        assert!(text.find("\"z\"") < text.find("\"b\""), "fields keep their order: {text}");
-    }
 
     #[test]
     fn the_exit_code_is_found_below_and_as_context() {

@@ -9,6 +9,7 @@ mod console;
 mod escape;
 mod exit;
 mod failure;
+mod json;
 mod progress;
 mod style;
 mod table;

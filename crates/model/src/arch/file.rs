@@ -69,16 +69,16 @@ struct Head {
     schema: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    schema: String,
+    #[serde(rename = "schema")]
+    _schema: String,
     arch: String,
     space: String,
     path: Vec<Vec<u8>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     scores: BTreeMap<String, f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Map<String, Value>>,
 }
 
@@ -112,14 +112,26 @@ impl ArchFile {
         if let Some((name, &value)) = self.scores.iter().find(|(_, score)| !score.is_finite()) {
             return Err(ArchFileError::Score { name: name.clone(), value });
         }
-        let raw = Raw {
-            schema: SCHEMA.to_owned(),
-            arch: self.arch.to_string(),
-            space: self.arch.space().to_owned(),
-            path: self.arch.stages(),
-            scores: self.scores.clone(),
-            provenance: self.provenance.clone(),
-        };
-        Ok(serde_json::to_string_pretty(&raw)? + "\n")
+        // Field by field, so that the path stays on one line.
+        let mut fields = vec![
+            ("schema", serde_json::to_string(SCHEMA)?),
+            ("arch", serde_json::to_string(&self.arch.to_string())?),
+            ("space", serde_json::to_string(self.arch.space())?),
+            ("path", serde_json::to_string(&self.arch.stages())?.replace(',', ", ")),
+        ];
+        if !self.scores.is_empty() {
+            fields.push(("scores", nested(&self.scores)?));
+        }
+        if let Some(provenance) = &self.provenance {
+            fields.push(("provenance", nested(provenance)?));
+        }
+        let fields: Vec<String> = fields.iter().map(|(key, value)| format!("  \"{key}\": {value}")).collect();
+        Ok(format!("{{\n{}\n}}\n", fields.join(",\n")))
     }
+}
+
+/// An object as the value of a field of the outermost one.
+fn nested<T: Serialize>(object: &T) -> Result<String, serde_json::Error> {
+    // Line breaks within texts are escaped, so every one here is between two parts.
+    Ok(serde_json::to_string_pretty(object)?.replace('\n', "\n  "))
 }
