@@ -1,5 +1,7 @@
 //! `list`: the models that have a name.
 
+use std::fmt;
+
 use bossnas_hub::Model;
 use bossnas_model::arch::Architecture;
 use bossnas_model::cost;
@@ -35,26 +37,28 @@ struct Row<'a> {
     size: usize,
     params: Option<u64>,
     madds: Option<u64>,
-    published: Option<Published<'a>>,
-    checkpoint: Checkpoint<'a>,
+    published: Option<Published>,
+    checkpoint: Checkpoint,
 }
 
+/// Published figures of a model.
 #[derive(Serialize)]
-pub(super) struct Published<'a> {
+pub(crate) struct Published {
     top1: f64,
     top5: f64,
     madds: u64,
     step_ms: f64,
-    source: &'a str,
+    source: String,
 }
 
+/// Where the weights of a model are.
 #[derive(Serialize)]
-pub(super) struct Checkpoint<'a> {
-    url: &'a str,
+pub(crate) struct Checkpoint {
+    pub(crate) url: String,
     bytes: Option<u64>,
     sha256: Option<String>,
     state_dict: &'static str,
-    licence: &'a str,
+    pub(crate) licence: String,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
@@ -84,27 +88,35 @@ fn row(model: &Model) -> anyhow::Result<Row<'_>> {
     })
 }
 
-impl<'a> Published<'a> {
-    pub(super) fn of(model: &'a Model) -> Option<Self> {
+impl Published {
+    pub(crate) fn of(model: &Model) -> Option<Self> {
         model.published.as_ref().map(|published| Self {
             top1: published.top1,
             top5: published.top5,
             madds: published.madds,
             step_ms: published.step_ms,
-            source: &published.source,
+            source: published.source.clone(),
         })
     }
 }
 
-impl<'a> Checkpoint<'a> {
-    pub(super) fn of(model: &'a Model) -> Self {
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let madds = units::count(self.madds);
+        let Self { top1, top5, step_ms, source, .. } = self;
+        write!(f, "top-1 {top1:.1} %, top-5 {top5:.1} %, {madds} madds, {step_ms} ms a step ({source})")
+    }
+}
+
+impl Checkpoint {
+    pub(crate) fn of(model: &Model) -> Self {
         let checkpoint = &model.checkpoint;
         Self {
-            url: &checkpoint.url,
+            url: checkpoint.url.clone(),
             bytes: checkpoint.bytes,
             sha256: checkpoint.sha256.map(|digest| digest.to_string()),
             state_dict: checkpoint.state_dict.name(),
-            licence: &checkpoint.licence,
+            licence: checkpoint.licence.clone(),
         }
     }
 }

@@ -1,11 +1,18 @@
 //! MODEL arguments.
 
-use bossnas_hub::{Registry, ResolveError, Resolved, resolve};
+use bossnas_hub::{Model, Registry, ResolveError, Resolved, resolve};
+use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::Failure;
 
 /// What `text` is; a MODEL that is nothing is wrong usage, with what was perhaps meant.
 pub(crate) fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, Failure> {
     resolve(registry, text).map_err(|error| explain(registry, &error))
+}
+
+/// Names of the models in `registry` that are one of `networks`.
+pub(crate) fn names_of(registry: &Registry, networks: &[BossNet]) -> Vec<String> {
+    let is = |model: &&Model| networks.iter().any(|net| model.arch == Architecture::BossNet(net.clone()));
+    registry.models().iter().filter(is).map(|model| model.name.clone()).collect()
 }
 
 fn explain(registry: &Registry, error: &ResolveError) -> Failure {

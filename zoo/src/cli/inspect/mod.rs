@@ -1,0 +1,95 @@
+//! `inspect`: what is in a file, without trusting it.
+
+mod checkpoint;
+mod onnx;
+
+use std::path::PathBuf;
+
+use bossnas_report::{Align, Table, escape};
+use serde::Serialize;
+
+use super::arch;
+use super::context::Context;
+use super::file_kind::FileKind;
+
+/// Show what is in a file: a checkpoint, an ONNX file or an arch.json
+///
+/// Of a checkpoint: its kind, state dicts, tensors, what else it tells, and which network it fits. Nothing in the file is
+/// ever run: one that names more than a checkpoint needs is refused, and what it tried to import is listed. With -v every
+/// state dict's tensors are listed, not only those of the preferred one.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  bossnas-zoo inspect checkpoint.pth\n  bossnas-zoo inspect weights.safetensors --json\n  \
+                        bossnas-zoo inspect model.onnx"
+)]
+pub(crate) struct Args {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    match FileKind::of(&args.file)? {
+        FileKind::Checkpoint => checkpoint::run(&args.file, args.json, context),
+        FileKind::Onnx => onnx::run(&args.file, args.json, context),
+        FileKind::ArchJson => architecture(args, context),
+    }
+}
+
+fn architecture(args: &Args, context: &Context) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct Document {
+        file: String,
+        kind: &'static str,
+        arch: String,
+        scores: std::collections::BTreeMap<String, f64>,
+        provenance: Option<serde_json::Map<String, serde_json::Value>>,
+    }
+    let file = arch::read(&args.file)?;
+    let document = Document {
+        file: args.file.display().to_string(),
+        kind: "arch.json",
+        arch: file.arch.to_string(),
+        scores: file.scores,
+        provenance: file.provenance,
+    };
+    if args.json {
+        return context.console.json("inspect", &document);
+    }
+    let scores = document.scores.iter().map(|(name, score)| (format!("score {name}"), score.to_string()));
+    let provenance = document.provenance.iter().flatten().map(|(key, value)| (key.clone(), value.to_string()));
+    let kind = [("kind".to_owned(), document.kind.to_owned()), ("arch".to_owned(), document.arch.clone())];
+    let lines: Vec<(String, String)> = kind.into_iter().chain(scores).chain(provenance).collect();
+    context.console.print(summary(&document.file, &lines, context))
+}
+
+/// A title and lines of names and values, all escaped; values are cut.
+fn summary(title: &str, lines: &[(String, String)], context: &Context) -> String {
+    const LONGEST: usize = 200;
+    let names: Vec<_> = lines.iter().map(|(name, _)| escape(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(24);
+    let mut text = format!("{}\n", context.console.style().bold(escape(title)));
+    for (name, (_, value)) in names.iter().zip(lines) {
+        let cut = if value.chars().count() > LONGEST { "..." } else { "" };
+        let value: String = value.chars().take(LONGEST).collect();
+        text += &format!("  {name:<width$}  {}{cut}\n", escape(&value));
+    }
+    text
+}
+
+/// A shape as `64 x 3 x 7 x 7`; of a scalar `-`.
+fn extents(shape: &[usize]) -> String {
+    if shape.is_empty() { "-".to_owned() } else { shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ") }
+}
+
+/// A table of tensors.
+fn tensor_table<'a>(tensors: impl Iterator<Item = (&'a str, &'a str, &'a [usize])>) -> Table {
+    let mut table = Table::new([("tensor", Align::Left), ("dtype", Align::Left), ("shape", Align::Left)]);
+    for (name, dtype, shape) in tensors {
+        table.row([name, dtype, &extents(shape)]);
+    }
+    table
+}
