@@ -7,6 +7,7 @@ mod check;
 mod fuzz;
 mod onnx_checker;
 mod process;
+mod program;
 mod proto;
 mod setup;
 mod test;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::{process, workspace};
+use crate::{process, program, workspace};
 
 const FOLDER: &str = "xtask/onnx-checker";
 /// Part of the environment's name: a new one is made when the requirements change.
@@ -44,23 +44,24 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     };
     let python = environment(python)?;
+    let program = program::ready()?;
     let folder = tempfile::tempdir()?;
     let mut files = Vec::new();
     for opset in 13..=21 {
         let file = folder.path().join(format!("small-opset{opset}.onnx"));
-        export(SMALL, &["--opset", &opset.to_string()], &file)?;
+        export(&program, SMALL, &["--opset", &opset.to_string()], &file)?;
         files.push(file);
     }
     for (name, model, arguments) in OTHERS {
         let file = folder.path().join(format!("{name}.onnx"));
-        export(model, arguments, &file)?;
+        export(&program, model, arguments, &file)?;
         files.push(file);
     }
     process::run(Command::new(python).arg(workspace::root().join(FOLDER).join("check.py")).args(files))
 }
 
-fn export(model: &str, arguments: &[&str], file: &Path) -> anyhow::Result<()> {
-    let mut export = Command::new(workspace::binary());
+fn export(program: &Path, model: &str, arguments: &[&str], file: &Path) -> anyhow::Result<()> {
+    let mut export = Command::new(program);
     export.args(["export", model, "--no-verify", "--quiet"]).args(arguments).arg("-o").arg(file);
     process::output(&mut export).map(drop)
 }

@@ -1,10 +1,8 @@
 //! `cargo xtask test`: builds the programs and runs everything that CI runs.
 
-use std::process::Command;
-
 use clap::Args;
 
-use crate::{fuzz, onnx_checker, process, workspace};
+use crate::{fuzz, onnx_checker, process, program};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -17,20 +15,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    process::run(&mut process::cargo(["build", "--release", "--locked", "--package", "bossnas-zoo"]))?;
-    let mut test = process::cargo(["test", "--release", "--workspace", "--locked", "--no-fail-fast"]);
+    let program = program::ready()?;
+    // Without xtask, whose dependencies would ask for other features of what tract depends on: tract is built once.
+    let tests = ["test", "--release", "--workspace", "--exclude", "xtask", "--locked", "--no-fail-fast"];
+    let mut test = process::cargo(tests);
     if options.all {
         test.args(["--", "--include-ignored"]);
     }
-    process::run(with_binary(&mut test))?;
+    // Whole-program tests run the binary that this variable names.
+    process::run(test.env(program::ENVIRONMENT_VARIABLE, program))?;
+    process::run(&mut process::cargo(["test", "--release", "--package", "xtask", "--locked"]))?;
     onnx_checker::run(&onnx_checker::Options { strict: options.strict })?;
     if options.all {
         fuzz::run(&fuzz::Options { seconds: 60, targets: Vec::new() })?;
     }
     Ok(())
-}
-
-/// Whole-program tests run the binary that this variable names.
-fn with_binary(command: &mut Command) -> &mut Command {
-    command.env("BOSSNAS_ZOO", workspace::binary())
 }

@@ -16,9 +16,3 @@ pub(crate) fn target() -> PathBuf {
 pub(crate) fn tools() -> PathBuf {
     target().join("tools")
 }
-
-/// The built `bossnas-zoo`: `$BOSSNAS_ZOO`, or the one in the target folder.
-pub(crate) fn binary() -> PathBuf {
-    let built = || target().join("release").join(format!("bossnas-zoo{}", std::env::consts::EXE_SUFFIX));
-    std::env::var_os("BOSSNAS_ZOO").map_or_else(built, PathBuf::from)
-}

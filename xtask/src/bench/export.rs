@@ -11,7 +11,7 @@ use bossnas_testkit::fixtures::Fixtures;
 use clap::Args;
 
 use super::measure::{Measured, measure, median};
-use crate::{process, workspace};
+use crate::program;
 
 /// Seconds that a conversion may take, unless copying and syncing its result takes so long itself that this and
 /// [`OVER_COPY`] is more.
@@ -35,14 +35,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    process::run(&mut process::cargo(["build", "--release", "--locked", "--package", "bossnas-zoo"]))?;
+    let program = program::ready()?;
     let temporary = tempfile::tempdir()?;
     let folder = options.folder.as_deref().unwrap_or(temporary.path());
     let checkpoint = folder.join("bossnet-t0-deit.pth");
     let bytes = write_checkpoint(&checkpoint)?;
     println!("checkpoint: {:.1} MB, {} rounds after one of warm-up", mega(bytes), options.rounds);
 
-    let subjects = Subjects { checkpoint, folder: folder.to_owned() };
+    let subjects = Subjects { program, checkpoint, folder: folder.to_owned() };
     let onnx_bytes = subjects.warm_up()?;
     println!("ONNX file: {:.1} MB\n", mega(onnx_bytes));
 
@@ -82,6 +82,7 @@ fn write_checkpoint(path: &Path) -> anyhow::Result<u64> {
 }
 
 struct Subjects {
+    program: PathBuf,
     checkpoint: PathBuf,
     folder: PathBuf,
 }
@@ -125,7 +126,7 @@ impl Subjects {
 
     fn export(&self, verify: bool) -> anyhow::Result<Measured> {
         self.settle()?;
-        let mut export = Command::new(workspace::binary());
+        let mut export = Command::new(&self.program);
         export.args(["export", "BossNet-T0", "--checkpoint"]).arg(&self.checkpoint);
         if !verify {
             export.arg("--no-verify");
