@@ -131,14 +131,17 @@ fn list(names: &[StateDictName]) -> String {
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut shown = String::new();
-    for c in text.chars().take(LONGEST) {
+    for c in text.chars() {
+        let before = shown.len();
         match c {
             ' '..='~' => shown.push(c),
             _ => shown.extend(c.escape_unicode()),
         }
-    }
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push_str("...");
+        if shown.len() > LONGEST {
+            shown.truncate(before);
+            shown.push_str("...");
+            break;
+        }
     }
     shown
 }

@@ -25,23 +25,27 @@ pub struct Global {
 impl fmt::Display for Global {
     /// `module.name`, escaped and shortened: a file can put anything here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 80;
-        for (i, part) in [&self.module, &self.name].into_iter().enumerate() {
-            if i == 1 {
-                f.write_str(".")?;
-            }
-            for c in part.chars().take(LONGEST) {
-                match c {
-                    ' '..='~' => write!(f, "{c}")?,
-                    _ => write!(f, "{}", c.escape_unicode())?,
-                }
-            }
-            if part.chars().nth(LONGEST).is_some() {
-                f.write_str("...")?;
-            }
-        }
-        Ok(())
+        write!(f, "{}.{}", shown(&self.module), shown(&self.name))
     }
+}
+
+/// A text as it may stand in a message: at most 80 printable characters and a sign that there were more.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown = String::new();
+    for c in text.chars() {
+        let before = shown.len();
+        match c {
+            ' '..='~' => shown.push(c),
+            _ => shown.extend(c.escape_unicode()),
+        }
+        if shown.len() > LONGEST {
+            shown.truncate(before);
+            shown.push_str("...");
+            break;
+        }
+    }
+    shown
 }
 
 /// An object that a pickle would create by calling an import, kept as a description.
