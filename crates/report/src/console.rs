@@ -145,16 +145,20 @@ fn say(label: &str, text: &str) {
     to_stderr(&format!("{label} {}\n", escape(text)));
 }
 
-/// The chain of causes, joined by colons. A cause that the one before already tells is left out: many errors print
-/// their source themselves.
+/// The chain of causes, joined by colons. Errors of the libraries are whole sentences that have their reason in them, and
+/// name it as their source besides: a cause that ends the text before it, or what the operating system said after a text
+/// that gives a reason, is not told again.
 fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    let mut before = String::new();
+    for cause in error.chain() {
+        let told = before.ends_with(&cause.to_string()) || (cause.is::<io::Error>() && before.contains(": "));
         if text.is_empty() {
-            text = cause;
-        } else if !text.ends_with(&cause) {
+            text = cause.to_string();
+        } else if !told {
             text = format!("{text}: {cause}");
         }
+        before = cause.to_string();
     }
     text
 }
@@ -192,5 +196,10 @@ mod tests {
         let inner = io::Error::other("no space left");
         let error = anyhow::Error::new(inner).context("cannot write a.onnx: no space left").context("export");
         assert_eq!(sentence(&error), "export: cannot write a.onnx: no space left");
+        let inner = io::Error::other("os error 2");
+        let error = anyhow::Error::new(inner).context("cannot write `a`: its folder does not exist");
+        assert_eq!(sentence(&error), "cannot write `a`: its folder does not exist");
+        let error = anyhow::Error::new(io::Error::other("disk on fire")).context("cannot write `a`");
+        assert_eq!(sentence(&error), "cannot write `a`: disk on fire");
     }
 }

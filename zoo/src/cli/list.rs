@@ -44,6 +44,7 @@ struct Row<'a> {
 /// Published figures of a model.
 #[derive(Serialize)]
 pub(crate) struct Published {
+    size: usize,
     top1: f64,
     top5: f64,
     madds: u64,
@@ -91,6 +92,7 @@ fn row(model: &Model) -> anyhow::Result<Row<'_>> {
 impl Published {
     pub(crate) fn of(model: &Model) -> Option<Self> {
         model.published.as_ref().map(|published| Self {
+            size: model.size,
             top1: published.top1,
             top5: published.top5,
             madds: published.madds,
@@ -103,8 +105,8 @@ impl Published {
 impl fmt::Display for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let madds = units::count(self.madds);
-        let Self { top1, top5, step_ms, source, .. } = self;
-        write!(f, "top-1 {top1:.1} %, top-5 {top5:.1} %, {madds} madds, {step_ms} ms a step ({source})")
+        let Self { size, top1, top5, step_ms, source, .. } = self;
+        write!(f, "at {size}: top-1 {top1:.1} %, top-5 {top5:.1} %, {madds} madds, {step_ms} ms a step ({source})")
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, CheckpointError, Kind, StateDict, StateDictName, recognise};
+use bossnas_converter::checkpoint::{Checkpoint, CheckpointError, Kind, Problem, StateDict, StateDictName, recognise};
 use bossnas_hub::Registry;
 use bossnas_model::weights::Weights;
 use bossnas_report::{Failure, units};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{summary, tensor_table};
+use super::{cut, summary, tensor_table};
 use crate::cli::context::Context;
 use crate::cli::model;
 
@@ -135,6 +135,9 @@ fn refuse(path: &Path, error: &CheckpointError, json: bool, context: &Context) -
         context.console.json("inspect", &refused)?;
     }
     let failure = Failure::failed(reason);
+    if let Problem::NotACheckpoint(_) = *error.problem {
+        return Ok(failure.hint("inspect reads checkpoints (.pth, .pt, .safetensors), ONNX files and arch.json"));
+    }
     if imports.is_empty() {
         return Ok(failure);
     }
@@ -159,7 +162,7 @@ fn text(document: &Document, context: &Context) -> String {
             (None, None) => {}
         }
     }
-    lines.extend(document.scalars.iter().map(|(key, value)| (key.clone(), value.to_string())));
+    lines.extend(document.scalars.iter().map(|(key, value)| (key.clone(), cut(&value.to_string()))));
     let mut text = summary(&document.file, &lines, context);
     let listed = if context.console.is_verbose() { document.state_dicts.len() } else { 1 };
     for dict in document.state_dicts.iter().take(listed) {

@@ -60,24 +60,31 @@ fn architecture(args: &Args, context: &Context) -> anyhow::Result<()> {
         return context.console.json("inspect", &document);
     }
     let scores = document.scores.iter().map(|(name, score)| (format!("score {name}"), score.to_string()));
-    let provenance = document.provenance.iter().flatten().map(|(key, value)| (key.clone(), value.to_string()));
+    let provenance = document.provenance.iter().flatten().map(|(key, value)| (key.clone(), cut(&value.to_string())));
     let kind = [("kind".to_owned(), document.kind.to_owned()), ("arch".to_owned(), document.arch.clone())];
     let lines: Vec<(String, String)> = kind.into_iter().chain(scores).chain(provenance).collect();
     context.console.print(summary(&document.file, &lines, context))
 }
 
-/// A title and lines of names and values, all escaped; values are cut.
+/// A title and lines of names and values, all escaped.
 fn summary(title: &str, lines: &[(String, String)], context: &Context) -> String {
-    const LONGEST: usize = 200;
+    const WIDEST: usize = 28;
     let names: Vec<_> = lines.iter().map(|(name, _)| escape(name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(24);
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDEST);
     let mut text = format!("{}\n", context.console.style().bold(escape(title)));
     for (name, (_, value)) in names.iter().zip(lines) {
-        let cut = if value.chars().count() > LONGEST { "..." } else { "" };
-        let value: String = value.chars().take(LONGEST).collect();
-        text += &format!("  {name:<width$}  {}{cut}\n", escape(&value));
+        text += &format!("  {name:<width$}  {}\n", escape(value));
     }
     text
+}
+
+/// The beginning of a value that may be long.
+fn cut(value: &str) -> String {
+    const LONGEST: usize = 200;
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &value[..end]),
+        None => value.to_owned(),
+    }
 }
 
 /// A shape as `64 x 3 x 7 x 7`; of a scalar `-`.

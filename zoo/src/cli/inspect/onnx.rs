@@ -6,6 +6,9 @@ use std::path::Path;
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_report::{Align, Table, units};
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::cut;
 
 use crate::cli::context::Context;
 
@@ -26,30 +29,20 @@ struct Document {
     initializers: usize,
     initializer_bytes: u64,
     external_data: bool,
-    metadata: Vec<Entry>,
+    metadata: Map<String, Value>,
 }
 
 #[derive(Serialize)]
 struct PortDocument {
     name: String,
     dtype: String,
-    shape: Option<Vec<String>>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    key: String,
-    value: String,
+    /// Numbers, and texts where an extent is open.
+    shape: Option<Vec<Value>>,
 }
 
 pub(super) fn run(path: &Path, json: bool, context: &Context) -> anyhow::Result<()> {
     let bytes = bossnas_files::SourceFile::open(path)?.len();
     let summary = Summary::of_file(path)?;
-    let port = |port: &Port| PortDocument {
-        name: port.name.clone(),
-        dtype: port.kind.to_lowercase(),
-        shape: port.shape.clone(),
-    };
     let document = Document {
         file: path.display().to_string(),
         kind: "onnx",
@@ -58,22 +51,23 @@ pub(super) fn run(path: &Path, json: bool, context: &Context) -> anyhow::Result<
         opsets: summary.opsets.iter().cloned().collect(),
         producer: summary.producer.clone(),
         graph: summary.graph.clone(),
-        inputs: summary.inputs.iter().map(port).collect(),
-        outputs: summary.outputs.iter().map(port).collect(),
+        inputs: summary.inputs.iter().map(PortDocument::new).collect(),
+        outputs: summary.outputs.iter().map(PortDocument::new).collect(),
         nodes: summary.nodes(),
         operators: summary.operators.clone(),
         initializers: summary.initializers,
         initializer_bytes: summary.initializer_bytes,
         external_data: summary.external_data,
-        metadata: summary.metadata.iter().cloned().map(|(key, value)| Entry { key, value }).collect(),
+        // Where a key is there twice, ONNX Runtime shows the last one too.
+        metadata: summary.metadata.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect(),
     };
     if json {
         return context.console.json("inspect", &document);
     }
-    context.console.print(text(&document, context))
+    context.console.print(text(&document, &summary.metadata, context))
 }
 
-fn text(document: &Document, context: &Context) -> String {
+fn text(document: &Document, metadata: &[(String, String)], context: &Context) -> String {
     let opset = |(domain, version): (&String, &i64)| {
         if domain.is_empty() { version.to_string() } else { format!("{domain} {version}") }
     };
@@ -90,7 +84,7 @@ fn text(document: &Document, context: &Context) -> String {
     lines.extend(document.inputs.iter().map(|port| ("input".to_owned(), describe(port))));
     lines.extend(document.outputs.iter().map(|port| ("output".to_owned(), describe(port))));
     lines.push(("initializers".to_owned(), format!("{initializers}{external}")));
-    lines.extend(document.metadata.iter().map(|entry| (entry.key.clone(), entry.value.clone())));
+    lines.extend(metadata.iter().map(|(key, value)| (key.clone(), cut(value))));
     let mut operators: Vec<(&String, &usize)> = document.operators.iter().collect();
     operators.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let mut table = Table::new([("operator", Align::Left), ("nodes", Align::Right)]);
@@ -102,7 +96,23 @@ fn text(document: &Document, context: &Context) -> String {
     format!("{}\n{}", super::summary(&document.file, &lines, context), table.render(style))
 }
 
+impl PortDocument {
+    fn new(port: &Port) -> Self {
+        let extent = |extent: &String| extent.parse::<u64>().map_or_else(|_| extent.as_str().into(), Value::from);
+        // The standard calls float32 and float64 by their names in C.
+        let dtype = match port.kind.as_str() {
+            "FLOAT" => "float32".to_owned(),
+            "DOUBLE" => "float64".to_owned(),
+            kind => kind.to_lowercase(),
+        };
+        let shape = port.shape.as_ref().map(|shape| shape.iter().map(extent).collect());
+        Self { name: port.name.clone(), dtype, shape }
+    }
+}
+
 fn describe(port: &PortDocument) -> String {
-    let shape = port.shape.as_ref().map_or_else(|| "of any shape".to_owned(), |shape| shape.join(" x "));
+    let extent = |extent: &Value| extent.as_str().map_or_else(|| extent.to_string(), str::to_owned);
+    let shape = |shape: &Vec<Value>| shape.iter().map(extent).collect::<Vec<_>>().join(" x ");
+    let shape = port.shape.as_ref().map_or_else(|| "of any shape".to_owned(), shape);
     format!("{}, {} {shape}", port.name, port.dtype)
 }
