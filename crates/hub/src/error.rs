@@ -7,7 +7,7 @@ use bossnas_model::arch::ParseError;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The file cannot be read.
-    #[error(transparent)]
+    #[error("cannot use the registry: {0}")]
     Read(#[from] ReadError),
     /// The file is far larger than any registry.
     #[error("the registry `{origin}` has {bytes} bytes, more than the {limit} that a registry may have")]
@@ -28,7 +28,7 @@ pub enum RegistryError {
         line: usize,
         /// The mistake.
         #[source]
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 

@@ -119,7 +119,8 @@ impl Registry {
 
     /// The registry in a text; `origin` is for error messages.
     pub fn parse(origin: &str, text: &str) -> Result<Self, RegistryError> {
-        let invalid = |(line, problem)| RegistryError::Invalid { origin: origin.to_owned(), line, problem };
+        let invalid =
+            |(line, problem)| RegistryError::Invalid { origin: origin.to_owned(), line, problem: Box::new(problem) };
         Ok(Self { origin: origin.to_owned(), models: parse::models(text).map_err(invalid)? })
     }
 

@@ -155,3 +155,37 @@ fn tell_differences(net: &BossNet, path: &SearchPath, console: Console) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bossnas_report::{ColorChoice, Exit, Verbosity};
+
+    use super::*;
+
+    fn convert(text: &str, options: &[&str]) -> anyhow::Result<String> {
+        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        let console = Console::new(Verbosity::Quiet, ColorChoice::Never);
+        Ok(to_bossnet(&ArchFile::new(text.parse()?), &options, console)?.arch.to_string())
+    }
+
+    #[test]
+    fn the_searched_path_becomes_t0_with_its_options() {
+        let path = "hytra:5433/3230/0010/0000";
+        assert_eq!(convert(path, &[]).unwrap(), BossNet::t0_no_se().to_string());
+        assert_eq!(convert(path, &["silu", "se"]).unwrap(), BossNet::t0().to_string());
+        assert_eq!(convert(path, &["s1", "se", "silu"]).unwrap(), BossNet::t1().to_string());
+        assert_eq!(convert(path, &["classes=100"]).unwrap(), format!("{}+classes=100", BossNet::t0_no_se()));
+    }
+
+    #[test]
+    fn what_cannot_be_converted_is_wrong_usage() {
+        for (text, options) in [
+            ("bossnet:1/1/1/1", &[][..]),
+            ("mbconv:11/0110/0111/1100/0110", &[]),
+            ("hytra:5433/3230/0010/0000", &["selu"]),
+        ] {
+            let error = convert(text, options).unwrap_err();
+            assert_eq!(error.downcast_ref::<Failure>().map(Failure::code), Some(Exit::Usage), "{text}");
+        }
+    }
+}

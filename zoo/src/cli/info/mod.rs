@@ -3,7 +3,8 @@
 mod described;
 mod tables;
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -126,12 +127,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let style = context.console.style();
     let mut text = format!("{}\n", style.bold(bossnas_report::escape(&described.name)));
+    // Writing to a string cannot fail.
     for (title, value) in summary(&document) {
-        text += &format!("  {title:<13}{}\n", bossnas_report::escape(&value));
+        let _ = writeln!(text, "  {title:<13}{}", bossnas_report::escape(&value));
     }
-    text += &format!("\n{}", part_table(&document.parts).render(style));
+    text = text + "\n" + &part_table(&document.parts).render(style);
     if context.console.is_verbose() {
-        text += &format!("\n{}", node_table(&cost).render(style));
+        text = text + "\n" + &node_table(&cost).render(style);
     }
     context.console.print(text)
 }

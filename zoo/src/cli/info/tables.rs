@@ -105,3 +105,34 @@ pub(super) fn node_table(cost: &Cost) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use bossnas_model::cost::cost;
+    use bossnas_zoo::demo::cost::parts;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_of_t0_say_what_they_are_made_of_and_put_out() {
+        let net = BossNet::t0();
+        let cost = cost(&net.graph(), 224, 224).unwrap();
+        let parts: Vec<Part> = parts(&cost).into_iter().map(|part| Part::new(part, &net, &cost)).collect();
+        let made_of: Vec<&str> = parts.iter().map(|part| part.made_of.as_str()).collect();
+        let last = "3 ResAtt, 1 ResConv, 5 ResAtt";
+        assert_eq!(made_of, ["", "1 ResConv", "1 ResConv", "3 ResConv, 1 ResAtt, 1 ResConv", last, ""]);
+        let outputs: Vec<String> = parts.iter().map(|part| extents(&part.output)).collect();
+        let maps = ["64 x 56 x 56", "256 x 56 x 56", "512 x 28 x 28", "1024 x 14 x 14", "2048 x 7 x 7", "1000"];
+        assert_eq!(outputs, maps);
+        assert!((parts.iter().map(|part| part.share).sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_empty_stage_is_a_convolution() {
+        let net: BossNet = "bossnet:-/1/0/-+base=16".parse().unwrap();
+        let cost = cost(&net.graph(), 64, 64).unwrap();
+        let parts: Vec<Part> = parts(&cost).into_iter().map(|part| Part::new(part, &net, &cost)).collect();
+        assert_eq!((parts[1].made_of.as_str(), parts[4].made_of.as_str()), ("3x3 convolution", "3x3 convolution"));
+        assert_eq!(parts[1].output, [1, 64, 8, 8]);
+    }
+}

@@ -53,7 +53,7 @@ struct Recognised {
 }
 
 #[derive(Serialize)]
-struct Refused<'a> {
+struct Refusal<'a> {
     file: String,
     refused: bool,
     reason: String,
@@ -130,9 +130,9 @@ fn refuse(path: &Path, error: &CheckpointError, json: bool, context: &Context) -
     let imports: Vec<String> = error.forbidden().unwrap_or_default().iter().map(ToString::to_string).collect();
     let reason = error.to_string();
     if json {
-        let refused =
-            Refused { file: path.display().to_string(), refused: true, reason: reason.clone(), imports: &imports };
-        context.console.json("inspect", &refused)?;
+        let refusal =
+            Refusal { file: path.display().to_string(), refused: true, reason: reason.clone(), imports: &imports };
+        context.console.json("inspect", &refusal)?;
     }
     let failure = Failure::failed(reason);
     if let Problem::NotACheckpoint(_) = *error.problem {
@@ -167,7 +167,7 @@ fn text(document: &Document, context: &Context) -> String {
     let listed = if context.console.is_verbose() { document.state_dicts.len() } else { 1 };
     for dict in document.state_dicts.iter().take(listed) {
         let tensors = dict.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.dtype, tensor.shape.as_slice()));
-        text += &format!("\n{}", tensor_table(tensors).render(context.console.style()));
+        text = text + "\n" + &tensor_table(tensors).render(context.console.style());
     }
     let undecided = document.state_dicts.first().and_then(|dict| dict.recognised.as_ref());
     for line in undecided.map(|recognised| recognised.undecided.as_slice()).unwrap_or_default() {

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod onnx;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bossnas_report::{Align, Table, escape};
@@ -73,7 +74,8 @@ fn summary(title: &str, lines: &[(String, String)], context: &Context) -> String
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDEST);
     let mut text = format!("{}\n", context.console.style().bold(escape(title)));
     for (name, (_, value)) in names.iter().zip(lines) {
-        text += &format!("  {name:<width$}  {}\n", escape(value));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {name:<width$}  {}", escape(value));
     }
     text
 }
