@@ -5,6 +5,9 @@ mod arch;
 mod completions;
 mod context;
 mod demo;
+mod file_kind;
+mod info;
+mod inspect;
 mod list;
 mod man;
 mod model;
@@ -43,15 +46,18 @@ struct Global {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true,
           help = "When to use colour: auto, always or never", value_parser = color_parser())]
     color: ColorChoice,
-    /// Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A registry instead of the built-in one
+    #[arg(long, global = true, value_name = "FILE",
+          help = "Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]")]
     registry: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     List(list::Args),
+    Info(info::Args),
     Arch(arch::Args),
+    Inspect(inspect::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -61,7 +67,9 @@ impl Command {
     fn run(self, context: &Context) -> anyhow::Result<()> {
         match self {
             Self::List(args) => list::run(&args, context),
+            Self::Info(args) => info::run(&args, context),
             Self::Arch(args) => arch::run(&args, context),
+            Self::Inspect(args) => inspect::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),
@@ -126,11 +134,19 @@ fn color_parser() -> impl TypedValueParser<Value = ColorChoice> {
 }
 
 fn after_help() -> String {
-    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+    // The others belong to commands that do not exist yet.
+    let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::CheckFailed];
+    let codes = codes.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
     format!(
-        "Examples:\n  bossnas-zoo list\n  bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet\n\n\
-         Exit codes:\n{}\n\n\
-         MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.",
+        "Examples:
+  bossnas-zoo demo
+  bossnas-zoo info BossNet-T0
+  bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet
+
+MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.
+
+Exit codes:
+{}",
         codes.join("\n")
     )
 }
@@ -151,5 +167,14 @@ mod tests {
             let example = format!("bossnas-zoo {}", command.get_name());
             assert!(help.starts_with("Examples:") && help.contains(&example), "{}", command.get_name());
         }
+    }
+
+    #[test]
+    fn color_is_known_before_the_arguments_are_understood() {
+        let choice = |line: &str| help_color(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(choice("x list --color always"), clap::ColorChoice::Always);
+        assert_eq!(choice("x --color=never --bogus"), clap::ColorChoice::Never);
+        assert_eq!(choice("x list --color"), clap::ColorChoice::Auto);
+        assert_eq!(choice("x list --colored never"), clap::ColorChoice::Auto);
     }
 }
