@@ -48,16 +48,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut files = Vec::new();
     for opset in 13..=21 {
-        let file = folder.path().join(format!("small-opset{opset}.onnx"));
-        export(&program, SMALL, &["--opset", &opset.to_string()], &file)?;
+        let file = format!("small-opset{opset}.onnx");
+        export(&program, SMALL, &["--opset", &opset.to_string()], &folder.path().join(&file))?;
         files.push(file);
     }
     for (name, model, arguments) in OTHERS {
-        let file = folder.path().join(format!("{name}.onnx"));
-        export(&program, model, arguments, &file)?;
+        let file = format!("{name}.onnx");
+        export(&program, model, arguments, &folder.path().join(&file))?;
         files.push(file);
     }
-    process::run(Command::new(python).arg(workspace::root().join(FOLDER).join("check.py")).args(files))
+    let script = workspace::root().join(FOLDER).join("check.py");
+    process::run(Command::new(python).arg(script).args(files).current_dir(folder.path()))
 }
 
 fn export(program: &Path, model: &str, arguments: &[&str], file: &Path) -> anyhow::Result<()> {
