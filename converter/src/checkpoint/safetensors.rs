@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use super::error::shown;
 
 /// Largest header that is looked at; a network of a thousand tensors needs 100 KB.
-const MAX_HEADER: u64 = 16 << 20;
+const MAX_HEADER: u64 = 8 << 20;
 
 /// How a safetensors file can be wrong.
 #[derive(Debug, thiserror::Error)]

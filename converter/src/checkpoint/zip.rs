@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bossnas_files::{ReadError, SourceFile};
 
 /// Largest central directory that is looked at; PyTorch needs about 80 bytes for a tensor.
-const MAX_DIRECTORY: u64 = 32 << 20;
+const MAX_DIRECTORY: u64 = 8 << 20;
 
 /// Largest entry that is unpacked: unlike a stored one, it must be held in memory whole.
 const MAX_UNPACKED: u64 = 64 << 20;

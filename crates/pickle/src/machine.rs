@@ -10,8 +10,9 @@ mod containers;
 mod imports;
 mod memo;
 
-/// What a pickle may use up at most. The defaults hold a training checkpoint of a network twenty times BossNet's
-/// number of tensors, and keep a hostile file below 150 MB.
+/// What a pickle may use up at most. The defaults hold the training checkpoint of a network of twenty times BossNet's
+/// number of tensors, and keep a hostile file below 150 MB of memory (a described call, the dearest node, takes about
+/// 200 bytes with its entries).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of pickle that are looked at.
@@ -28,7 +29,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 32 << 20, nodes: 1 << 20, entries: 4 << 20, stack: 1 << 20, memo: 1 << 20 }
+        Self { bytes: 16 << 20, nodes: 1 << 19, entries: 1 << 21, stack: 1 << 19, memo: 1 << 19 }
     }
 }
 
