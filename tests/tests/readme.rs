@@ -3,18 +3,24 @@
 use std::fs;
 use std::path::Path;
 
+use bossnas_tests::network::Network;
 use bossnas_tests::program::{files, scratch, zoo};
 
 fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    fs::read_to_string(path).unwrap_or_default()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap_or_default()
+}
+
+/// The arguments of each `$ bossnas-zoo ...` line, without the remark behind it.
+fn commands(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("$ bossnas-zoo "));
+    lines.map(|line| line.split_once('#').map_or(line, |(command, _)| command).split_whitespace().collect())
 }
 
 #[test]
-fn the_readme_shows_the_commands_that_these_tests_run() {
+fn the_first_two_commands_are_the_ones_that_are_tested() {
     let readme = readme();
-    for command in ["demo", "cargo xtask test"] {
-        assert!(readme.contains(command), "the README does not show `{command}`");
+    for command in ["cargo run --release -- demo", "cargo xtask test"] {
+        assert!(readme.lines().any(|line| line == command), "the README does not show `{command}`");
     }
 }
 
@@ -29,4 +35,21 @@ fn the_demo_leaves_a_drawing_and_a_verified_network() {
         let found = left.iter().any(|file| Path::new(file).extension().is_some_and(|e| e == extension));
         assert!(found, "no .{extension}: {left:?}");
     }
+}
+
+/// With a checkpoint of the published name and layout, and an image whose logits are known.
+#[test]
+fn all_other_commands_work_in_the_order_they_are_printed() {
+    let folder = scratch();
+    let t0 = Network::open("T0_224").unwrap();
+    let _ = t0.write_checkpoint(&folder.path().join("BossNet-T0-80_8.pth"));
+    t0.write_input(&folder.path().join("image.npy"));
+    let readme = readme();
+    let mut count = 0;
+    for arguments in commands(&readme) {
+        let _ = zoo(folder.path(), arguments).success();
+        count += 1;
+    }
+    assert!(count >= 6, "the README shows {count} commands");
+    t0.assert_logits(&folder.path().join("logits.npy"), 1e-5);
 }
