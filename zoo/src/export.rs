@@ -2,14 +2,19 @@
 //!
 //! The reference is computed while the file is written; the file is loaded from where it was written before it gets its
 //! name. A file that fails is kept as `NAME.rejected.onnx`, never under its own name.
+//!
+//! Untrained residual branches end in a factor of 0, so a comparison of outputs says nothing about what is in them. An
+//! untrained export is therefore verified twice: the file itself, and a twin that is the same but for those factors.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bossnas_converter::onnx::{self, Metadata, OnnxError, Options, Written};
+use bossnas_converter::onnx::{self, Metadata, OnnxError, Options, Source, Written};
 use bossnas_files::{AtomicFile, WriteError};
 use bossnas_model::graph::Graph;
+use bossnas_model::init::Initial;
 use bossnas_model::pass;
 use bossnas_model::weights::SharedWeights;
 
@@ -36,10 +41,8 @@ pub struct Exported {
     pub written: Written,
     /// The verification, unless it was not wanted.
     pub verdict: Option<Verdict>,
-    /// Time to write the file and put it on the disk.
-    pub write_time: Duration,
     /// Time of everything.
-    pub total_time: Duration,
+    pub time: Duration,
 }
 
 impl Exported {
@@ -68,27 +71,41 @@ pub fn export(job: &Job<'_>, target: &Path) -> Result<Exported, ExportError> {
     let start = Instant::now();
     let graph = job.metadata.architecture.graph();
     let mut file = AtomicFile::create(target)?;
+    let (written, mut verdict) = write_and_verify(job, &graph, &mut file)?;
+    if let (Some(outcome), Source::Untrained { seed }) = (&verdict, &job.metadata.source)
+        && outcome.passed
+    {
+        let twin = Job { weights: Arc::new(Initial::with_open_branches(&graph, *seed)), ..*job };
+        let (_, outcome) = write_and_verify(&twin, &graph, &mut AtomicFile::create(target)?)?;
+        verdict = outcome.map(|outcome| outcome.or_worse(verdict));
+    }
+    let path = match &verdict {
+        Some(verdict) if !verdict.passed => rejected(target),
+        _ => target.to_owned(),
+    };
+    file.commit_as(&path)?;
+    Ok(Exported { path, written, verdict, time: start.elapsed() })
+}
+
+/// Writes the file while the reference is computed, then compares the two.
+fn write_and_verify(
+    job: &Job<'_>,
+    graph: &Graph,
+    file: &mut AtomicFile,
+) -> Result<(Written, Option<Verdict>), ExportError> {
+    let Options { batch, size, .. } = job.options;
     let (written, reference) = thread::scope(|scope| {
-        let reference = job
-            .verify
-            .then(|| scope.spawn(|| Reference::compute(&graph, &*job.weights, job.options.batch, job.options.size)));
-        let written = write(job, &graph, &mut file);
+        let reference = job.verify.then(|| scope.spawn(|| Reference::compute(graph, &*job.weights, batch, size)));
+        let written = write(job, graph, file);
         let reference = reference.map(|thread| match thread.join() {
             Ok(reference) => reference,
             Err(panic) => std::panic::resume_unwind(panic),
         });
         Ok::<_, ExportError>((written?, reference.transpose().map_err(VerifyError::from)?))
     })?;
-    let write_time = start.elapsed();
-    let verdict = reference
-        .map(|reference| reference.check(file.scratch_path()?, &graph, &*job.weights).map_err(ExportError::from));
-    let verdict = verdict.transpose()?;
-    let path = match &verdict {
-        Some(verdict) if !verdict.passed => rejected(target),
-        _ => target.to_owned(),
-    };
-    file.commit_as(&path)?;
-    Ok(Exported { path, written, verdict, write_time, total_time: start.elapsed() })
+    let Some(reference) = reference else { return Ok((written, None)) };
+    let verdict = reference.check(file.scratch_path()?, graph, &*job.weights)?;
+    Ok((written, Some(verdict)))
 }
 
 fn write(job: &Job<'_>, graph: &Graph, file: &mut AtomicFile) -> Result<Written, OnnxError> {

@@ -7,5 +7,6 @@
 
 pub mod demo;
 pub mod export;
+pub mod labels;
 pub mod runtime;
 pub mod verify;

@@ -56,6 +56,17 @@ pub struct Difference {
     pub error: f64,
 }
 
+impl Verdict {
+    /// The worse of two verdicts.
+    #[must_use]
+    pub fn or_worse(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other.error > self.error => other,
+            _ => self,
+        }
+    }
+}
+
 impl Reference {
     /// Runs `graph` in float64 on the fixed input for a file of this batch and size. Two different images where the file
     /// takes more than one: a mix-up between images shows.

@@ -1,5 +1,7 @@
 //! The compiled-in registry says what the paper says, and a registry with a mistake is refused with its line.
 
+#![expect(clippy::panic, reason = "a test that cannot go on has failed")]
+
 use bossnas_hub::{Registry, RegistryError, StateDict};
 use bossnas_model::arch::{Architecture, BossNet};
 

@@ -18,6 +18,7 @@ use crate::weights::{DType, Problem, TensorInfo, Weights, WeightsError, little_e
 #[derive(Debug, Clone)]
 pub struct Initial {
     seed: u64,
+    branch_end: f32,
     params: Vec<(Param, TensorInfo)>,
     by_name: HashMap<String, usize>,
 }
@@ -31,7 +32,13 @@ impl Initial {
         };
         let params: Vec<(Param, TensorInfo)> = graph.params().iter().map(|p| (p.clone(), info(p))).collect();
         let by_name = params.iter().enumerate().map(|(index, (param, _))| (param.name.clone(), index)).collect();
-        Self { seed, params, by_name }
+        Self { seed, branch_end: 0.0, params, by_name }
+    }
+
+    /// The same, but the last batch norm of every residual branch starts at 1: every weight then has a part in the
+    /// output. Not for training; it is what shows whether untrained branches are computed rightly.
+    pub fn with_open_branches(graph: &Graph, seed: u64) -> Self {
+        Self { branch_end: 1.0, ..Self::new(graph, seed) }
     }
 
     fn find(&self, name: &str) -> Option<&(Param, TensorInfo)> {
@@ -60,9 +67,8 @@ impl Initial {
                 (0..n).map(|_| ((2.0 * stream.uniform() - 1.0) * bound) as f32).collect()
             }
             Role::NormWeight | Role::RunningVar => vec![1.0; n],
-            Role::BranchEndNormWeight | Role::NormBias | Role::RunningMean | Role::BatchCount | Role::Shift => {
-                vec![0.0; n]
-            }
+            Role::BranchEndNormWeight => vec![self.branch_end; n],
+            Role::NormBias | Role::RunningMean | Role::BatchCount | Role::Shift => vec![0.0; n],
         }
     }
 }
@@ -165,6 +171,9 @@ mod tests {
         assert!(weights.f32("layer4.0.net.5.weight").unwrap().iter().all(|&x| x == 0.0));
         assert!(weights.f32("layer1.0.bn3.weight").unwrap().iter().all(|&x| x == 0.0));
         assert!(weights.f32("layer4.0.net.2.weight").unwrap().iter().all(|&x| x == 1.0));
+        let open = Initial::with_open_branches(&t0(), 7);
+        assert!(open.f32("layer4.0.net.5.weight").unwrap().iter().all(|&x| x == 1.0));
+        assert_eq!(open.f32("conv1.weight").unwrap(), weights.f32("conv1.weight").unwrap());
         assert!(weights.f32("bn1.running_var").unwrap().iter().all(|&x| x == 1.0));
     }
 

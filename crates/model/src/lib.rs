@@ -13,7 +13,7 @@ pub mod evaluate;
 pub mod graph;
 pub mod init;
 pub mod pass;
+pub mod preprocess;
 pub mod shape;
 pub mod space;
-pub mod preprocess;
 pub mod weights;

@@ -205,8 +205,7 @@ impl MemoryTensor {
     /// A float32 tensor of `shape`. `None` if the number of values is another.
     pub fn f32(shape: &[usize], values: &[f32]) -> Option<Self> {
         let info = TensorInfo { dtype: DType::F32, shape: shape.to_vec() };
-        (info.elements() == Some(values.len()))
-            .then(|| Self { bytes: little_endian(values), info })
+        (info.elements() == Some(values.len())).then(|| Self { bytes: little_endian(values), info })
     }
 
     /// A tensor from its little-endian bytes. `None` if their number does not fit.
@@ -331,7 +330,8 @@ mod tests {
         let half = half::f16::from_f32(0.1).to_le_bytes().to_vec();
         let info = |dtype| TensorInfo { dtype, shape: vec![1] };
         weights.insert("h", MemoryTensor::new(info(DType::F16), half).unwrap());
-        weights.insert("b", MemoryTensor::new(info(DType::Bf16), half::bf16::from_f32(0.1).to_le_bytes().into()).unwrap());
+        weights
+            .insert("b", MemoryTensor::new(info(DType::Bf16), half::bf16::from_f32(0.1).to_le_bytes().into()).unwrap());
         weights.insert("d", MemoryTensor::new(info(DType::F64), 0.1_f64.to_le_bytes().into()).unwrap());
         weights.insert("i", MemoryTensor::new(info(DType::I64), 1_i64.to_le_bytes().into()).unwrap());
         assert_eq!(weights.f32("h").unwrap(), [0.099_975_586]);

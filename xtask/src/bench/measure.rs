@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 
 use crate::process;
 
@@ -24,6 +25,8 @@ pub(crate) struct Options {
 pub(super) struct Measured {
     /// From its start to its end.
     pub(super) wall: Duration,
+    /// What all its threads computed, in the program and in the kernel: hardly moves when the machine is busy.
+    pub(super) processor: Duration,
     /// Largest resident size, in bytes.
     pub(super) peak: u64,
 }
@@ -38,7 +41,9 @@ pub(super) fn measure(command: &Command) -> anyhow::Result<Measured> {
     let output = String::from_utf8(process::output(&mut measured)?.stdout)?;
     let mut numbers = output.split_whitespace();
     let mut next = || numbers.next().context("the measuring process printed too little");
-    Ok(Measured { wall: Duration::from_secs_f64(next()?.parse()?), peak: next()?.parse()? })
+    let wall = Duration::from_secs_f64(next()?.parse()?);
+    let processor = Duration::from_secs_f64(next()?.parse()?);
+    Ok(Measured { wall, processor, peak: next()?.parse()? })
 }
 
 /// The measuring process.
@@ -50,9 +55,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     if !status.success() {
         bail!("{}: {status}", program.display());
     }
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let processor = usage.user_time() + usage.system_time();
     // Linux counts in units of 1024 bytes.
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() * 1024;
-    println!("{} {peak}", wall.as_secs_f64());
+    let peak = usage.max_rss() * 1024;
+    println!("{} {} {peak}", wall.as_secs_f64(), processor.num_microseconds() as f64 * 1e-6);
     Ok(())
 }
 

@@ -20,7 +20,7 @@ enum What {
     Export(export::Options),
     /// `bossnas-zoo demo`
     Demo,
-    /// Run a command and print its seconds and peak memory in bytes (used by the others)
+    /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
     #[command(hide = true)]
     Measured(measure::Options),
 }

@@ -5,13 +5,16 @@ mod arch;
 mod completions;
 mod context;
 mod demo;
+mod export;
 mod file_kind;
 mod info;
 mod inspect;
 mod list;
 mod man;
 mod model;
+mod run;
 mod size;
+mod subject;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -47,8 +50,12 @@ struct Global {
           help = "When to use colour: auto, always or never", value_parser = color_parser())]
     color: ColorChoice,
     /// A registry instead of the built-in one
-    #[arg(long, global = true, value_name = "FILE",
-          help = "Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]"
+    )]
     registry: Option<PathBuf>,
 }
 
@@ -58,6 +65,8 @@ enum Command {
     Info(info::Args),
     Arch(arch::Args),
     Inspect(inspect::Args),
+    Export(Box<export::Args>),
+    Run(run::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -70,6 +79,8 @@ impl Command {
             Self::Info(args) => info::run(&args, context),
             Self::Arch(args) => arch::run(&args, context),
             Self::Inspect(args) => inspect::run(&args, context),
+            Self::Export(args) => export::run(&args, context),
+            Self::Run(args) => run::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),
@@ -141,6 +152,7 @@ fn after_help() -> String {
         "Examples:
   bossnas-zoo demo
   bossnas-zoo info BossNet-T0
+  bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth
   bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet
 
 MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.

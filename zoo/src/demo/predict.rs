@@ -15,7 +15,7 @@ pub struct Guess {
 
 /// The `count` likeliest classes, best first; equal ones in the order of their numbers. A class that `labels` do not name
 /// is called by its number.
-pub fn best(logits: &[f32], labels: &[&str], count: usize) -> Vec<Guess> {
+pub fn best<L: AsRef<str>>(logits: &[f32], labels: &[L], count: usize) -> Vec<Guess> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
     let sum: f64 = weights.iter().sum();
@@ -23,7 +23,7 @@ pub fn best(logits: &[f32], labels: &[&str], count: usize) -> Vec<Guess> {
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     let guess = |class: usize| Guess {
         class,
-        label: labels.get(class).map_or_else(|| format!("class {class}"), |&label| label.to_owned()),
+        label: labels.get(class).map_or_else(|| format!("class {class}"), |label| label.as_ref().to_owned()),
         probability: weights[class] / sum,
     };
     order.into_iter().take(count).map(guess).collect()
@@ -43,6 +43,6 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow() {
-        assert!((best(&[1e30, 0.0], &[], 1)[0].probability - 1.0).abs() < 1e-12);
+        assert!((best::<&str>(&[1e30, 0.0], &[], 1)[0].probability - 1.0).abs() < 1e-12);
     }
 }

@@ -18,6 +18,7 @@ use super::cost;
 use super::folder::{COST, DRAWING, Folder, FolderError, INPUT, NETWORK, PHOTOGRAPH};
 use super::predict::{Guess, best};
 use crate::export::{ExportError, Exported, Job, export};
+use crate::labels;
 use crate::runtime::{Tract, TractError};
 
 /// The seed of the untrained weights.
@@ -30,7 +31,6 @@ const NAME: &str = "BossNet-T0";
 const TOP: usize = 5;
 
 const FLOWER: &[u8] = include_bytes!("../../assets/flower.jpg");
-const LABELS: &str = include_str!("../../assets/imagenet_classes.txt");
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +114,7 @@ impl Demo {
             passes: Pass::INFERENCE.to_vec(),
             source: Source::Untrained { seed: SEED },
             preprocessing: Preprocessing::published(SIZE),
-            labels: LABELS.lines().map(str::to_owned).collect(),
+            labels: labels::imagenet(),
             licence: None,
         };
         let job = Job {
@@ -141,8 +141,7 @@ impl Demo {
     pub fn classify(&self, file: &Path, input: &Array) -> Result<Vec<Guess>, DemoError> {
         let outputs = Tract::load(file, &[("", &input.shape)])?.run(&[input])?;
         let (_, logits) = outputs.first().ok_or_else(|| DemoError::NoOutput(file.to_owned()))?;
-        let labels: Vec<&str> = LABELS.lines().collect();
-        Ok(best(&logits.values, &labels, TOP))
+        Ok(best(&logits.values, &labels::imagenet(), TOP))
     }
 }
 
@@ -152,8 +151,9 @@ mod tests {
 
     #[test]
     fn there_is_a_name_for_every_class() {
-        assert_eq!(LABELS.lines().count(), BossNet::t0().classes);
-        assert_eq!((LABELS.lines().next(), LABELS.lines().last()), (Some("tench"), Some("toilet tissue")));
+        let labels = labels::imagenet();
+        assert_eq!(labels.len(), BossNet::t0().classes);
+        assert_eq!((labels[0].as_str(), labels[999].as_str()), ("tench", "toilet tissue"));
     }
 
     #[test]

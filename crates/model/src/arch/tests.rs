@@ -91,8 +91,8 @@ proptest! {
         if !order.contains(&"silu") {
             canonical.insert(0, "relu");
         }
-        let given: String = order.iter().map(|o| format!("+{o}")).collect();
-        let canonical: String = canonical.iter().map(|o| format!("+{o}")).collect();
+        let given: String = order.iter().flat_map(|option| ["+", option]).collect();
+        let canonical: String = canonical.iter().flat_map(|option| ["+", option]).collect();
         prop_assert_eq!(parse(&format!("bossnet:1/0/-/01{given}"))?.to_string(), format!("bossnet:1/0/-/01{canonical}"));
     }
 
@@ -221,7 +221,7 @@ fn the_caret_stands_below_the_character_also_in_long_and_strange_texts() {
     assert_eq!(error("bossnet:1/2/1/1").caret(), "bossnet:1/2/1/1\n          ^");
     assert_eq!(error("bossnet:1\u{1b}[31m\u{202e}/1/1").caret(), "bossnet:1?[31m?/1/1\n         ^");
     assert!(error("bossnet:1\u{1b}").to_string().starts_with(r"column 10: found `\u{1b}`"));
-    let long = format!("bossnet:1/1/1/1{}+x", "+classes=1000".repeat(1));
+    let long = format!("bossnet:1/1/1/1{}+x", "+classes=1000");
     let caret = error(&format!("{}{long}", " ".repeat(500))).caret();
     let (text, below) = caret.split_once('\n').unwrap();
     assert_eq!(text.as_bytes()[below.len() - 1], b'x');

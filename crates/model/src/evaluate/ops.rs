@@ -80,14 +80,7 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tens
     bias.map_or_else(|| y.clone(), |bias| shift(&y, bias))
 }
 
-pub(super) fn batch_norm(
-    x: &Tensor,
-    scale: &Tensor,
-    shift: &Tensor,
-    mean: &Tensor,
-    var: &Tensor,
-    eps: f64,
-) -> Tensor {
+pub(super) fn batch_norm(x: &Tensor, scale: &Tensor, shift: &Tensor, mean: &Tensor, var: &Tensor, eps: f64) -> Tensor {
     per_channel(x, |channel, value| {
         let normal = (value - mean.data[channel]) / (var.data[channel] + eps).sqrt();
         normal * scale.data[channel] + shift.data[channel]
@@ -128,19 +121,27 @@ pub(super) fn max_pool(x: &Tensor, kernel: usize, stride: usize, padding: usize)
         start.saturating_sub(padding)..(start + kernel).saturating_sub(padding).min(extent)
     };
     let largest = |max: f64, &value: &f64| if value > max || value.is_nan() { value } else { max };
-    pool(x, [n, c, side(h), side(w)], |oy, ox| (span(oy, h), span(ox, w)), |cells| {
-        cells.fold(f64::NEG_INFINITY, largest)
-    })
+    pool(
+        x,
+        [n, c, side(h), side(w)],
+        |oy, ox| (span(oy, h), span(ox, w)),
+        |cells| cells.fold(f64::NEG_INFINITY, largest),
+    )
 }
 
 pub(super) fn avg_pool(x: &Tensor, window: usize) -> Tensor {
     let &[n, c, h, w] = map(x);
     let span = |index: usize, extent: usize| index * window..(index * window + window).min(extent);
     let shape = [n, c, h.div_ceil(window), w.div_ceil(window)];
-    pool(x, shape, |oy, ox| (span(oy, h), span(ox, w)), |cells| {
-        let (count, sum) = cells.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
-        sum / count
-    })
+    pool(
+        x,
+        shape,
+        |oy, ox| (span(oy, h), span(ox, w)),
+        |cells| {
+            let (count, sum) = cells.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+            sum / count
+        },
+    )
 }
 
 fn pool(
@@ -179,20 +180,18 @@ pub(super) fn mul(a: &Tensor, b: &Tensor) -> Tensor {
     Tensor { shape: a.shape.clone(), data: data.collect() }
 }
 
-pub(super) fn attention(
-    qkv: &Tensor,
-    heads: usize,
-    head_width: usize,
-    scale: f64,
-    orientation: Orientation,
-) -> Tensor {
+pub(super) fn attention(qkv: &Tensor, heads: usize, head_width: usize, scale: f64, orientation: Orientation) -> Tensor {
     let &[n, _, h, w] = map(qkv);
     let (pixels, width) = (h * w, heads * head_width);
     let mut data = vec![0.0; n * width * pixels];
     for (image, result) in qkv.data.chunks_exact(3 * width * pixels).zip(data.chunks_exact_mut(width * pixels)) {
         for head in 0..heads {
             let part = |index: usize| {
-                matrix(&image[(index * heads + head) * head_width * pixels..][..head_width * pixels], head_width, pixels)
+                matrix(
+                    &image[(index * heads + head) * head_width * pixels..][..head_width * pixels],
+                    head_width,
+                    pixels,
+                )
             };
             let (q, k, v) = (part(0), part(1), part(2));
             let mut weights = Array2::zeros((pixels, pixels));

@@ -67,8 +67,11 @@ struct Rewriter<'a> {
 impl<'a> Rewriter<'a> {
     fn new(old: &'a Graph) -> Self {
         let mut new = GraphBuilder::default();
-        let values =
-            old.inputs().iter().enumerate().map(|(i, input)| (old.input_value(i), new.input(&input.name, input.channels)));
+        let values = old
+            .inputs()
+            .iter()
+            .enumerate()
+            .map(|(i, input)| (old.input_value(i), new.input(&input.name, input.channels)));
         let values = values.collect();
         Self { old, new, values }
     }
