@@ -40,6 +40,13 @@ pub enum WriteError {
     },
 }
 
+/// Writes `bytes` to `path`, whole or not at all.
+pub fn write_file(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut file = AtomicFile::create(path)?;
+    file.writer.write_all(bytes).map_err(|source| WriteError::Io { path: file.named.clone(), source })?;
+    file.commit()
+}
+
 /// What people call the common failures; the system's own words for the others.
 fn reason(error: &io::Error) -> String {
     match error.kind() {

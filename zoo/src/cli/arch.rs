@@ -1,10 +1,9 @@
 //! `arch`: reads, prints and converts architectures.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bossnas_files::{AtomicFile, SourceFile};
+use bossnas_files::{SourceFile, write_file};
 use bossnas_hub::Resolved;
 use bossnas_model::arch::{ArchFile, Architecture, BossNet, SearchPath};
 use bossnas_model::shape;
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let json = file.to_json()?;
     if let Some(path) = &args.output {
-        write(path, &json)?;
+        write_file(path, json.as_bytes())?;
         context.console.note(format_args!("wrote `{}`", path.display()));
     }
     if args.json { context.console.print(json) } else { context.console.line(&file.arch) }
@@ -88,13 +87,6 @@ pub(super) fn read(path: &Path) -> anyhow::Result<ArchFile> {
     let text = String::from_utf8(file.read_at(0, file.len())?)
         .map_err(|_| Failure::failed(format!("`{}` is no arch.json: it is not text", path.display())))?;
     ArchFile::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))
-}
-
-fn write(path: &Path, json: &str) -> anyhow::Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(json.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.commit()?;
-    Ok(())
 }
 
 fn to_bossnet(file: &ArchFile, options: &[String], console: Console) -> anyhow::Result<ArchFile> {

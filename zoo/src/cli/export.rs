@@ -20,6 +20,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::context::Context;
+use super::model;
 use super::size::Size;
 use super::subject::Subject;
 
@@ -211,14 +212,7 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(args: &Args, subject: &'a Subject, count: usize) -> anyhow::Result<Self> {
         let size = args.size.unwrap_or(subject.size);
-        let stride = subject.net.total_stride();
-        if size.height < stride || size.width < stride {
-            let message = format!(
-                "{size} is too small for {}: its strides make one pixel of every {stride}x{stride}",
-                subject.title()
-            );
-            return Err(Failure::usage(message).hint(format!("--size {stride} or more")).into());
-        }
+        model::check_size(&subject.net, &subject.title(), size)?;
         if subject.checkpoint.is_some() && args.checkpoint.is_some() {
             let message = "a checkpoint as MODEL and --checkpoint exclude each other";
             return Err(Failure::usage(message).hint("give the network as MODEL").into());

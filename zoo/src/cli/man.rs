@@ -1,9 +1,8 @@
 //! `man`: the manual as roff pages.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use bossnas_files::AtomicFile;
+use bossnas_files::write_file;
 use bossnas_report::Failure;
 use clap_mangen::Man;
 
@@ -44,8 +43,5 @@ fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
 }
 
 fn write(folder: &Path, name: &str, command: &clap::Command) -> anyhow::Result<()> {
-    let mut file = AtomicFile::create(folder.join(format!("{name}.1")))?;
-    file.write_all(&page(command)?)?;
-    file.commit()?;
-    Ok(())
+    Ok(write_file(folder.join(format!("{name}.1")), &page(command)?)?)
 }

@@ -4,6 +4,8 @@ use bossnas_hub::{Model, Registry, ResolveError, Resolved, resolve};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::Failure;
 
+use super::size::Size;
+
 /// What `text` is; a MODEL that is nothing is wrong usage, with what was perhaps meant.
 pub(crate) fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, Failure> {
     resolve(registry, text).map_err(|error| explain(registry, &error))
@@ -13,6 +15,32 @@ pub(crate) fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r
 pub(crate) fn names_of(registry: &Registry, networks: &[BossNet]) -> Vec<String> {
     let is = |model: &&Model| networks.iter().any(|net| model.arch == Architecture::BossNet(net.clone()));
     registry.models().iter().filter(is).map(|model| model.name.clone()).collect()
+}
+
+/// The network of an architecture that stands on its own; a path through a supernet does not.
+pub(crate) fn network(arch: Architecture) -> Result<BossNet, Failure> {
+    match arch {
+        Architecture::BossNet(net) => Ok(net),
+        Architecture::Search(path) => {
+            let failure = Failure::usage(format!("{path} is a path through a supernet, not a network by itself"));
+            Err(match path.to_bossnet() {
+                Some(net) => {
+                    failure.hint(format!("the network retrained from it is {net}; see `bossnas-zoo arch --help`"))
+                }
+                None => failure,
+            })
+        }
+    }
+}
+
+/// A network needs an input that leaves at least one whole pixel of its last map.
+pub(crate) fn check_size(net: &BossNet, name: &str, size: Size) -> Result<(), Failure> {
+    let stride = net.total_stride();
+    if size.height >= stride && size.width >= stride {
+        return Ok(());
+    }
+    let message = format!("{size} is too small for {name}: its strides make one pixel of every {stride}x{stride}");
+    Err(Failure::usage(message).hint(format!("--size {stride} or more")))
 }
 
 fn explain(registry: &Registry, error: &ResolveError) -> Failure {

@@ -14,6 +14,9 @@ pub(crate) struct Size {
 }
 
 impl Size {
+    /// Where nobody says.
+    pub(crate) const DEFAULT: Self = Self::square(224);
+
     pub(crate) const fn square(side: usize) -> Self {
         Self { height: side, width: side }
     }

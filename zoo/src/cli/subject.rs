@@ -4,18 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
-use bossnas_files::SourceFile;
 use bossnas_hub::{Model, Registry, Resolved};
-use bossnas_model::arch::{ArchFile, Architecture, BossNet};
+use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::Failure;
 
-use super::model;
+use super::file_kind::FileKind;
 use super::size::Size;
-
-/// Height and width of an input unless something else is known.
-const DEFAULT_SIZE: Size = Size::square(224);
-/// Largest `arch.json`.
-const MAX_ARCH_FILE: u64 = 16 << 20;
+use super::{arch, model};
 
 /// A network and what is known of it beside its architecture.
 #[derive(Debug, Clone)]
@@ -38,18 +33,11 @@ impl Subject {
         match model::find(registry, text)? {
             Resolved::Registered(model) => Self::of_model(model),
             Resolved::Architecture(arch) => Self::of_architecture(arch),
-            Resolved::File(path) if is_json(&path)? => {
-                let file = SourceFile::open(&path)?;
-                if file.len() > MAX_ARCH_FILE {
-                    return Err(Failure::failed(format!("`{}` is too large for an arch.json", path.display())).into());
-                }
-                let json = String::from_utf8(file.read_at(0, file.len())?)
-                    .with_context(|| format!("`{}` is no text", path.display()))?;
-                let arch =
-                    ArchFile::from_json(&json).with_context(|| format!("cannot read `{}`", path.display()))?.arch;
-                Self::of_architecture(arch)
-            }
-            Resolved::File(path) => Self::of_checkpoint(registry, &path, choice),
+            Resolved::File(path) => match FileKind::of(&path)? {
+                FileKind::ArchJson => Self::of_architecture(arch::read(&path)?.arch),
+                FileKind::Onnx => Err(Failure::usage(format!("`{}` is an ONNX file already", path.display())).into()),
+                FileKind::Checkpoint => Self::of_checkpoint(registry, &path, choice),
+            },
         }
     }
 
@@ -62,20 +50,8 @@ impl Subject {
     }
 
     fn of_architecture(arch: Architecture) -> anyhow::Result<Self> {
-        match arch {
-            Architecture::BossNet(net) => {
-                Ok(Self { name: None, net, size: DEFAULT_SIZE, licence: None, checkpoint: None })
-            }
-            Architecture::Search(path) => {
-                let failure = Failure::usage(format!("`{path}` is a path through a supernet, not a network by itself"));
-                Err(match path.to_bossnet() {
-                    Some(_) => failure
-                        .hint(format!("`bossnas-zoo arch {path} --to bossnet` prints the network that it becomes")),
-                    None => failure,
-                }
-                .into())
-            }
-        }
+        let net = model::network(arch)?;
+        Ok(Self { name: None, net, size: Size::DEFAULT, licence: None, checkpoint: None })
     }
 
     /// The network that a loose checkpoint holds, if its weights leave no doubt.
@@ -87,10 +63,13 @@ impl Subject {
             let subject = Self::of_architecture(Architecture::BossNet(net.clone()))?;
             return Ok(Self { checkpoint: Some(path.to_owned()), ..subject });
         }
-        let named: Vec<String> = candidates.iter().flat_map(|net| names(registry, net)).collect();
+        let mut named = model::names_of(registry, &candidates);
+        if named.is_empty() {
+            named = candidates.iter().map(ToString::to_string).collect();
+        }
         let reasons: Vec<String> = no_trace.iter().map(ToString::to_string).collect();
         let first = named.first().map_or("MODEL", String::as_str);
-        let failure = Failure::usage(format!("the weights in `{}` fit {}", path.display(), named.join(" and ")))
+        let failure = Failure::usage(format!("the weights in `{}` fit {}", path.display(), named.join(", ")))
             .detail(reasons.join("\n"))
             .hint(format!("say which it is: `{first} --checkpoint {}`", path.display()));
         Err(failure.into())
@@ -138,18 +117,4 @@ fn differences(mismatch: &Mismatch) -> String {
     let shapes = shapes.iter().map(|d| format!("shape       {}: {:?}, needs {:?}", d.name, d.found, d.needed));
     let types = types.iter().map(|(name, dtype)| format!("type        {name}: {dtype}"));
     missing.chain(unexpected).chain(shapes).chain(types).collect::<Vec<_>>().join("\n")
-}
-
-/// The registered names of a network at its smallest size, or its architecture.
-fn names(registry: &Registry, net: &BossNet) -> Vec<String> {
-    let of_net = registry.models().iter().filter(|model| model.arch == Architecture::BossNet(net.clone()));
-    let named: Vec<String> = of_net.filter(|model| !model.name.contains('@')).map(|model| model.name.clone()).collect();
-    if named.is_empty() { vec![net.to_string()] } else { named }
-}
-
-/// Whether a file is JSON text by its first letter.
-fn is_json(path: &Path) -> anyhow::Result<bool> {
-    let file = SourceFile::open(path)?;
-    let start = file.read_up_to(0, 64)?;
-    Ok(start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
 }

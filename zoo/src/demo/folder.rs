@@ -1,10 +1,9 @@
 //! The folder of a demonstration: it overwrites its own files and nobody else's.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use bossnas_files::{AtomicFile, WriteError};
+use bossnas_files::{WriteError, write_file};
 
 /// Every file that a demonstration writes, [`RECORD`] first.
 pub(super) const FILES: [&str; 6] = [RECORD, DRAWING, COST, NETWORK, PHOTOGRAPH, INPUT];
@@ -47,14 +46,6 @@ pub enum FolderError {
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A file could not be written.
-    #[error("cannot write `{path}`: {source}", path = path.display())]
-    Fill {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 impl Folder {
@@ -91,9 +82,7 @@ impl Folder {
     /// Writes one of the files, whole or not at all.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, FolderError> {
         let path = self.file(name);
-        let mut file = AtomicFile::create(&path)?;
-        file.write_all(bytes).map_err(|source| FolderError::Fill { path: path.clone(), source })?;
-        file.commit()?;
+        write_file(&path, bytes)?;
         Ok(path)
     }
 

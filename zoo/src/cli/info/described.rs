@@ -13,9 +13,6 @@ use crate::cli::file_kind::FileKind;
 use crate::cli::size::Size;
 use crate::cli::{arch, list, model};
 
-/// Side of the image where nobody says.
-const DEFAULT_SIDE: usize = 224;
-
 /// A network and where it comes from.
 #[derive(Serialize)]
 pub(super) struct Described {
@@ -80,14 +77,14 @@ impl Described {
     }
 
     fn of_architecture(name: String, arch: Architecture) -> anyhow::Result<Self> {
-        let net = network(arch)?;
-        Ok(Self { name, net, size: Size::square(DEFAULT_SIDE), origin: Origin::Architecture {} })
+        let net = model::network(arch)?;
+        Ok(Self { name, net, size: Size::DEFAULT, origin: Origin::Architecture {} })
     }
 
     fn of_model(model: &Model) -> anyhow::Result<Self> {
         Ok(Self {
             name: model.name.clone(),
-            net: network(model.arch.clone())?,
+            net: model::network(model.arch.clone())?,
             size: Size::square(model.size),
             origin: Origin::Registered {
                 aliases: model.aliases.clone(),
@@ -148,7 +145,7 @@ impl Described {
             undecided,
         };
         let origin = Origin::Checkpoint { weights };
-        Ok(Self { name: path.display().to_string(), net, size: Size::square(DEFAULT_SIDE), origin })
+        Ok(Self { name: path.display().to_string(), net, size: Size::DEFAULT, origin })
     }
 
     /// What the summary says about the origin.
@@ -181,22 +178,6 @@ impl Described {
                 ];
                 model.into_iter().chain(rest).collect()
             }
-        }
-    }
-}
-
-/// The network of an architecture that is trained on its own.
-fn network(arch: Architecture) -> Result<BossNet, Failure> {
-    match arch {
-        Architecture::BossNet(net) => Ok(net),
-        Architecture::Search(path) => {
-            let failure = Failure::usage(format!("{path} is a path through a supernet, not a network with a cost"));
-            Err(match path.to_bossnet() {
-                Some(net) => {
-                    failure.hint(format!("the network retrained from it is {net}; see `bossnas-zoo arch --help`"))
-                }
-                None => failure,
-            })
         }
     }
 }

@@ -4,21 +4,20 @@ mod described;
 mod tables;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use bossnas_files::AtomicFile;
+use bossnas_files::write_file;
 use bossnas_model::arch::BossNet;
 use bossnas_model::cost::{Cost, cost};
 use bossnas_model::draw;
-use bossnas_report::{Failure, units};
+use bossnas_report::units;
 use bossnas_zoo::demo::cost::parts;
 use serde::Serialize;
 
 use self::described::Described;
 use self::tables::{Part, node_table, part_table, spell};
 use super::context::Context;
+use super::model;
 use super::size::Size;
 
 /// Show what a network is and what it costs
@@ -90,13 +89,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let described = Described::find(&args.model, &registry, context.console)?;
     let size = args.size.unwrap_or(described.size);
     let net = &described.net;
+    model::check_size(net, &described.name, size)?;
     let graph = net.graph();
-    let cost = cost(&graph, size.height, size.width).map_err(|error| {
-        Failure::usage(format!("{} does not run at {size}: {error}", described.name)).hint("take a larger --size")
-    })?;
+    let cost = cost(&graph, size.height, size.width)?;
     if let Some(path) = &args.svg {
         let svg = draw::svg(net, size.into(), &described.name, Some(&cost))?;
-        write(path, &svg)?;
+        write_file(path, svg.as_bytes())?;
         context.console.note(format_args!("drew `{}`", path.display()));
     }
     let document = Document {
@@ -166,11 +164,4 @@ fn stages(net: &BossNet, cost: &Cost) -> Vec<Stage> {
         Stage { name, blocks, channels: extent(1), height: extent(2), width: extent(3) }
     };
     (0..net.stages.len()).map(stage).collect()
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.commit()?;
-    Ok(())
 }
