@@ -125,8 +125,8 @@ struct Output<'a> {
 
 impl Output<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), OnnxError> {
-        let path = self.file.path().to_owned();
-        self.file.write_all(bytes).map_err(|source| WriteError::Io { path, source })?;
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| WriteError::from_io(self.file.path(), error))?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }

@@ -3,10 +3,12 @@
 //! Whoever looks at the target sees the old content or the new one, never a part of it; a program that fails half-way
 //! leaves nothing behind.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempPath;
 
@@ -42,9 +44,16 @@ pub enum WriteError {
 
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write_file(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError> {
-    let mut file = AtomicFile::create(path)?;
-    file.writer.write_all(bytes).map_err(|source| WriteError::Io { path: file.named.clone(), source })?;
+    let mut file = AtomicFile::create(&path)?;
+    file.write_all(bytes).map_err(|error| WriteError::from_io(path.as_ref(), error))?;
     file.commit()
+}
+
+impl WriteError {
+    /// What `Write` of an [`AtomicFile`] returned, as the error that it was; any other is one of writing `path`.
+    pub fn from_io(path: &Path, error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(|source| Self::Io { path: path.to_path_buf(), source })
+    }
 }
 
 /// What people call the common failures; the system's own words for the others.
@@ -70,6 +79,40 @@ pub struct AtomicFile {
     target: PathBuf,
     writer: BufWriter<File>,
     scratch: TempPath,
+    /// Dropped last: the file is known until it is gone or in its place.
+    _known: Known,
+}
+
+/// The scratch files of this process.
+static SCRATCH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn scratch_files() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the scratch files of all files under construction: for a program that a signal is about to end.
+pub fn remove_scratch_files() {
+    for path in &*scratch_files() {
+        // It may be in its place already; nobody is left to tell about anything else.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// The entry of one file in [`SCRATCH`].
+#[derive(Debug)]
+struct Known(PathBuf);
+
+impl Known {
+    fn new(path: &Path) -> Self {
+        scratch_files().insert(path.to_path_buf());
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        scratch_files().remove(&self.0);
+    }
 }
 
 impl AtomicFile {
@@ -92,7 +135,8 @@ impl AtomicFile {
             WriteError::Io { path: named.clone(), source }
         })?;
         let (file, scratch) = scratch.into_parts();
-        Ok(Self { named, target, writer: BufWriter::with_capacity(BUFFER, file), scratch })
+        let known = Known::new(&scratch);
+        Ok(Self { named, target, writer: BufWriter::with_capacity(BUFFER, file), scratch, _known: known })
     }
 
     /// The path it was created for.

@@ -9,6 +9,7 @@ mod export;
 mod file_kind;
 mod info;
 mod inspect;
+mod interrupt;
 mod list;
 mod man;
 mod model;
@@ -90,6 +91,7 @@ impl Command {
 
 /// Parses the process's arguments, runs the command, and says how the process ends.
 pub(crate) fn main() -> Exit {
+    interrupt::prepare();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
