@@ -2,7 +2,6 @@
 
 use bossnas_converter::onnx::OnnxModel;
 use bossnas_converter::onnx::summary::Summary;
-use bossnas_model::weights::Weights as _;
 
 pub(crate) fn run(data: &[u8]) {
     if let Ok(summary) = Summary::of_bytes("fuzz.onnx", data.to_vec()) {
