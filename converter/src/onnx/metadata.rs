@@ -47,6 +47,28 @@ impl std::fmt::Display for Source {
     }
 }
 
+impl Source {
+    fn entries(&self) -> [(&'static str, Option<String>); 2] {
+        match self {
+            Self::StateDict(name) => [(STATE_DICT, Some(name.clone())), (SEED, None)],
+            Self::Untrained { seed } => [(STATE_DICT, None), (SEED, Some(seed.to_string()))],
+        }
+    }
+
+    /// Reads it from the metadata of a file, given what is under each key.
+    pub(super) fn parse<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        match (find(STATE_DICT), find(SEED)) {
+            (Some(name), None) => Ok(Self::StateDict(name.to_owned())),
+            (None, Some(seed)) => Ok(Self::Untrained { seed: seed.parse().map_err(|_| malformed(SEED))? }),
+            _ => Err(format!("its metadata have not exactly one of `{STATE_DICT}` and `{SEED}`")),
+        }
+    }
+}
+
+fn malformed(key: &str) -> String {
+    format!("its metadata entry `{key}` is malformed")
+}
+
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
@@ -105,16 +127,13 @@ impl Metadata {
     pub(super) fn entries(&self, digests: Digests) -> Vec<StringStringEntryProto> {
         let passes: Vec<&str> = self.passes.iter().map(|pass| pass.name()).collect();
         let json = |value: serde_json::Result<String>| value.unwrap_or_default();
-        let (state_dict, seed) = match &self.source {
-            Source::StateDict(name) => (Some(name.clone()), None),
-            Source::Untrained { seed } => (None, Some(seed.to_string())),
-        };
+        let [state_dict, seed] = self.source.entries();
         let entries = [
             (ARCHITECTURE, Some(self.architecture.to_string())),
             (MODEL, self.model.clone()),
             (PASSES, Some(passes.join(","))),
-            (STATE_DICT, state_dict),
-            (SEED, seed),
+            state_dict,
+            seed,
             (WEIGHTS_DIGEST, Some(digests.weights.to_string())),
             (INITIALIZERS_DIGEST, Some(digests.initializers.to_string())),
             (PREPROCESSING, Some(json(serde_json::to_string(&PreprocessingText::of(&self.preprocessing))))),
@@ -132,21 +151,17 @@ impl Metadata {
     pub(super) fn parse(entries: &[StringStringEntryProto]) -> Result<(Self, Digests), String> {
         let find = |key: &str| entries.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.as_deref());
         let need = |key: &str| find(key).ok_or_else(|| format!("its metadata have no `{key}`"));
-        let wrong = |key: &str| format!("its metadata entry `{key}` is malformed");
         let architecture = need(ARCHITECTURE)?;
         let architecture = architecture.parse().map_err(|e| format!("`{ARCHITECTURE}`: {e}"))?;
         let passes = need(PASSES)?.split(',').filter(|name| !name.is_empty());
-        let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| wrong(PASSES))?;
-        let source = match (find(STATE_DICT), find(SEED)) {
-            (Some(name), None) => Source::StateDict(name.to_owned()),
-            (None, Some(seed)) => Source::Untrained { seed: seed.parse().map_err(|_| wrong(SEED))? },
-            _ => return Err(format!("its metadata have not exactly one of `{STATE_DICT}` and `{SEED}`")),
-        };
+        let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| malformed(PASSES))?;
+        let source = Source::parse(find)?;
         let preprocessing = serde_json::from_str::<PreprocessingText>(need(PREPROCESSING)?).ok();
-        let preprocessing = preprocessing.and_then(PreprocessingText::checked).ok_or_else(|| wrong(PREPROCESSING))?;
+        let preprocessing =
+            preprocessing.and_then(PreprocessingText::checked).ok_or_else(|| malformed(PREPROCESSING))?;
         let labels = find(LABELS)
-            .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| wrong(LABELS)))?;
-        let digest = |key: &str| need(key)?.parse().map_err(|_| wrong(key));
+            .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| malformed(LABELS)))?;
+        let digest = |key: &str| need(key)?.parse().map_err(|_| malformed(key));
         let digests = Digests { weights: digest(WEIGHTS_DIGEST)?, initializers: digest(INITIALIZERS_DIGEST)? };
         let (model, licence) = (find(MODEL).map(str::to_owned), find(LICENCE).map(str::to_owned));
         Ok((Self { architecture, model, passes, source, preprocessing, labels, licence }, digests))

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::OnnxError;
 use super::proto::{
     ModelProto, TensorProto, ValueInfoProto, tensor_proto, tensor_shape_proto::dimension::Value, type_proto,
 };
 use super::read::{decode, decode_bytes};
+use super::{OnnxError, Source};
 
 /// An input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,11 @@ impl Summary {
     /// Number of nodes.
     pub fn nodes(&self) -> usize {
         self.operators.values().sum()
+    }
+
+    /// Where the weights come from, if the file is one of ours.
+    pub fn source(&self) -> Option<Source> {
+        Source::parse(|key| self.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())).ok()
     }
 
     fn new(model: &ModelProto) -> Self {

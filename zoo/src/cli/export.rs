@@ -137,6 +137,8 @@ struct FileReport {
 
 #[derive(Serialize)]
 struct WeightsReport {
+    /// In words: a state dict, or that the network is untrained.
+    source: String,
     trained: bool,
     state_dict: Option<String>,
     seed: Option<u64>,
@@ -298,7 +300,13 @@ impl<'a> Plan<'a> {
             name: self.subject.name.clone(),
             arch: self.subject.net.to_string(),
             bytes,
-            weights: WeightsReport { trained: state_dict.is_some(), state_dict, seed, sha256: None },
+            weights: WeightsReport {
+                source: source.to_string(),
+                trained: state_dict.is_some(),
+                state_dict,
+                seed,
+                sha256: None,
+            },
             onnx: None,
             seconds: time.as_secs_f64(),
         }
@@ -332,7 +340,7 @@ impl FileReport {
         if self.name.is_some() {
             line("network", self.arch.clone())?;
         }
-        line("weights", self.weights.describe())?;
+        line("weights", self.weights.source.clone())?;
         let time = units::duration(Duration::from_secs_f64(self.seconds));
         let path = bossnas_report::escape(&self.path.display().to_string()).into_owned();
         line("file", format!("{path}, {}, {time}", units::bytes(self.bytes)))?;
@@ -363,16 +371,6 @@ impl FileReport {
             verification.error
         );
         Some(Failure::new(Exit::CheckFailed, message).hint(format!("it was kept as `{}`", self.path.display())))
-    }
-}
-
-impl WeightsReport {
-    fn describe(&self) -> String {
-        match (&self.state_dict, self.seed) {
-            (Some(name), _) => format!("state dict {name}"),
-            (None, Some(seed)) => format!("untrained, from seed {seed}"),
-            (None, None) => "unknown".to_owned(),
-        }
     }
 }
 

@@ -48,6 +48,8 @@ enum Runtime {
 struct Document {
     file: PathBuf,
     runtime: &'static str,
+    /// Where the weights of the file come from, if it is one of ours.
+    weights: Option<String>,
     outputs: Vec<Output>,
     load_seconds: f64,
     run_seconds: f64,
@@ -71,6 +73,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
     let wanted = wanted(&targets, &summary.outputs)?;
+    let source = summary.source().map(|source| source.to_string());
     drop(summary);
 
     let start = Instant::now();
@@ -93,6 +96,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let document = Document {
         file: args.file.clone(),
         runtime: "tract",
+        weights: source,
         outputs: reports,
         load_seconds: load_time.as_secs_f64(),
         run_seconds: run_time.as_secs_f64(),
@@ -101,6 +105,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         return context.console.json("run", &document);
     }
     context.console.print(document.table().render(context.console.style()))?;
+    if let Some(source) = &document.weights {
+        context.console.note(format_args!("weights: {source}"));
+    }
     let time = |seconds: f64| units::duration(Duration::from_secs_f64(seconds));
     context.console.note(format_args!(
         "loaded in {}, ran in {} (tract)",
