@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bossnas_files::{ReadError, SourceFile};
+pub(super) use bossnas_pickle::shown;
 use bossnas_pickle::{Global, PickleError};
 
 use super::StateDictName;
@@ -125,23 +126,4 @@ pub enum Problem {
 fn list(names: &[StateDictName]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-/// A text from a file as it may stand in a message: escaped and shortened.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let mut shown = String::new();
-    for c in text.chars() {
-        let before = shown.len();
-        match c {
-            ' '..='~' => shown.push(c),
-            _ => shown.extend(c.escape_unicode()),
-        }
-        if shown.len() > LONGEST {
-            shown.truncate(before);
-            shown.push_str("...");
-            break;
-        }
-    }
-    shown
 }

@@ -19,4 +19,4 @@ mod tree;
 
 pub use error::{Forbidden, PickleError};
 pub use machine::{Limits, Pickle, read};
-pub use tree::{Call, Global, Id, Tree, Value};
+pub use tree::{Call, Global, Id, Tree, Value, shown};

@@ -29,8 +29,8 @@ impl fmt::Display for Global {
     }
 }
 
-/// A text as it may stand in a message: at most 80 printable characters and a sign that there were more.
-fn shown(text: &str) -> String {
+/// A text from a file as it may stand in a message: at most 80 printable characters, and a sign where there were more.
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut shown = String::new();
     for c in text.chars() {
