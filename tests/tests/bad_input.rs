@@ -47,7 +47,7 @@ fn a_checkpoint_of_another_network_is_refused_with_all_names_at_once() {
     // Five classes instead of ten, and a stage of two blocks.
     let other = "bossnet:1/0/11/0+silu+se+classes=5";
     let outcome = export(folder.path(), &[other, "--checkpoint", "tiny.pth", "-o", "x.onnx"])
-        .failure(FAILED, &["tiny.pth", "fc.weight", "fc.bias", "layer3.1.conv1.weight"]);
+        .failure(FAILED, &["tiny.pth", "fc.weight", "fc.bias", "layer3.1.conv1.weight", "layer3.1.se.fc2.bias"]);
     assert!(outcome.stderr.contains("[5, 2048]") && outcome.stderr.contains("[10, 2048]"), "{}", outcome.stderr);
     assert_eq!(files(folder.path()), ["tiny.pth"]);
 }
@@ -169,4 +169,14 @@ fn text_from_files_cannot_reach_the_terminal_as_it_is() {
     let name = "bossnet:1/\u{1b}[31m1";
     let outcome = export(folder.path(), &[name, "-o", "x.onnx"]).failure(USAGE, &[]);
     assert!(!outcome.stderr.contains('\u{1b}'), "{:?}", outcome.stderr);
+}
+
+#[test]
+fn a_network_too_large_to_verify_is_refused_before_memory_is_taken() {
+    let folder = scratch();
+    let _ = export(folder.path(), &["bossnet:-/-/-/0+relu+base=1+classes=1", "--size", "4096", "-o", "x.onnx"])
+        .success();
+    let _ = export(folder.path(), &["bossnet:0/1/1/1+relu+base=1+classes=1", "--size", "4096", "-o", "y.onnx"])
+        .failure(FAILED, &["layer1.0.net.1", "--no-verify"]);
+    assert_eq!(files(folder.path()), ["x.onnx"]);
 }
