@@ -18,7 +18,7 @@ use bossnas_model::init::Initial;
 use bossnas_model::pass;
 use bossnas_model::weights::SharedWeights;
 
-use crate::verify::{Reference, Verdict, VerifyError};
+use crate::verify::{self, Reference, Verdict, VerifyError};
 
 /// What to export.
 pub struct Job<'a> {
@@ -70,6 +70,9 @@ pub enum ExportError {
 pub fn export(job: &Job<'_>, target: &Path) -> Result<Exported, ExportError> {
     let start = Instant::now();
     let graph = job.metadata.architecture.graph();
+    if job.verify {
+        verify::check_size(&graph, job.options.size)?;
+    }
     let mut file = AtomicFile::create(target)?;
     let (written, mut verdict) = write_and_verify(job, &graph, &mut file)?;
     if let (Some(outcome), Source::Untrained { seed }) = (&verdict, &job.metadata.source)

@@ -6,7 +6,8 @@ use std::path::Path;
 use bossnas_converter::onnx::Batch;
 use bossnas_files::npy::Array;
 use bossnas_model::evaluate::{EvaluateError, Tensor, evaluate, evaluate_observed};
-use bossnas_model::graph::Graph;
+use bossnas_model::graph::{Graph, Op};
+use bossnas_model::shape::{self, ShapeError};
 use bossnas_model::weights::Weights;
 
 use crate::runtime::{Tract, TractError};
@@ -26,6 +27,34 @@ pub enum VerifyError {
     /// The runtime failed.
     #[error(transparent)]
     Runtime(#[from] TractError),
+    /// The network does not run at this size.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// It would take more memory than a verification may.
+    #[error("too large to verify: the attention of `{node}` compares {pixels} pixels with each other")]
+    TooLarge {
+        /// Name of the node.
+        node: String,
+        /// Pixels of its map.
+        pixels: usize,
+    },
+}
+
+/// Largest number of elements in the attention matrices of one node and image: 1 GiB in float32.
+const MAX_ATTENTION: usize = 1 << 28;
+
+/// Whether a verification at this size takes a bearable amount of memory, before any is taken.
+pub fn check_size(graph: &Graph, [height, width]: [usize; 2]) -> Result<(), VerifyError> {
+    let inputs: Vec<[usize; 4]> = graph.inputs().iter().map(|input| [1, input.channels, height, width]).collect();
+    let shapes = shape::infer(graph, &inputs)?;
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let Op::Attention { heads, .. } = node.op else { continue };
+        let pixels: usize = shapes[graph.value_of(index).index()][2..].iter().product();
+        if pixels.saturating_mul(pixels).saturating_mul(heads) > MAX_ATTENTION {
+            return Err(VerifyError::TooLarge { node: node.name.clone(), pixels });
+        }
+    }
+    Ok(())
 }
 
 /// The fixed input of a verification and what the network must make of it.

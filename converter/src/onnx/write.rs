@@ -24,6 +24,8 @@ use super::{MAX_OPSET, MIN_OPSET, OnnxError, Options};
 const MODEL_GRAPH: u32 = 7;
 const GRAPH_INITIALIZER: u32 = 5;
 const TENSOR_RAW_DATA: u32 = 9;
+/// Bytes after which what was written is put on the disk.
+const SYNC_EVERY: u64 = 32 << 20;
 /// What protocol buffers allow in one message.
 const MAX_BYTES: u64 = (1 << 31) - 1;
 
@@ -194,6 +196,11 @@ fn stream(
                 receiver
             })
             .collect();
+        // What is written goes to the disk meanwhile, so that little is left to wait for at the end.
+        let syncer = out.file.syncer()?;
+        let (written, signals) = sync_channel::<()>(1);
+        scope.spawn(move || signals.iter().for_each(|()| syncer.sync()));
+        let mut synced = 0;
         let mut results = queues.iter().cycle().map_while(|queue| queue.recv().ok());
         let mut initializer_entries = Vec::with_capacity(initializers.len());
         for (frame, result) in frames.iter().zip(results.by_ref()) {
@@ -201,7 +208,11 @@ fn stream(
             out.put(&frame.head)?;
             out.put(&bytes)?;
             initializer_entries.push(entry);
+            if out.bytes - synced > SYNC_EVERY && written.try_send(()).is_ok() {
+                synced = out.bytes;
+            }
         }
+        drop(written);
         out.put(closing)?;
         out.file.sync()?;
         let source_entries = results.map(|result| Ok(result?.1)).collect::<Result<Vec<_>, WeightsError>>()?;

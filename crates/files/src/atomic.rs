@@ -156,6 +156,12 @@ impl AtomicFile {
         flushed.map_err(|source| WriteError::Io { path: self.named.clone(), source })
     }
 
+    /// A second handle that puts on the disk what was written so far, on another thread while writing goes on.
+    pub fn syncer(&self) -> Result<Syncer, WriteError> {
+        let cloned = self.writer.get_ref().try_clone();
+        cloned.map(Syncer).map_err(|source| WriteError::Io { path: self.named.clone(), source })
+    }
+
     /// Puts everything on the disk and the file in its place.
     pub fn commit(self) -> Result<(), WriteError> {
         let (named, target) = (self.named.clone(), self.target.clone());
@@ -186,6 +192,17 @@ impl AtomicFile {
             return source;
         }
         io::Error::new(kind, WriteError::Io { path: self.named.clone(), source })
+    }
+}
+
+/// See [`AtomicFile::syncer`].
+#[derive(Debug)]
+pub struct Syncer(File);
+
+impl Syncer {
+    /// Waits until the bytes are on the disk. What goes wrong is left to the commit, which waits for the same bytes.
+    pub fn sync(&self) {
+        let _ = self.0.sync_data();
     }
 }
 

@@ -13,9 +13,9 @@ use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::weights::{SharedWeights, Weights};
 use bossnas_report::{Exit, Failure, units};
-use bossnas_zoo::export::{Exported, Job, export};
+use bossnas_zoo::export::{ExportError, Exported, Job, export};
 use bossnas_zoo::labels;
-use bossnas_zoo::verify::TOLERANCE;
+use bossnas_zoo::verify::{TOLERANCE, VerifyError};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -180,6 +180,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             .map(|text| Subject::find(&registry, text, choice))
             .collect::<anyhow::Result<Vec<Subject>>>()?,
     };
+    for line in subjects.iter().flat_map(|subject| &subject.assumed) {
+        context.console.note(line);
+    }
     let plans =
         subjects.iter().map(|subject| Plan::new(args, subject, subjects.len())).collect::<Result<Vec<_>, _>>()?;
     if let Some(twice) = plans.iter().enumerate().find(|(i, plan)| plans[..*i].iter().any(|p| p.target == plan.target))
@@ -270,7 +273,12 @@ impl<'a> Plan<'a> {
         };
         let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
         let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
-        let exported = export(&job, &self.target)?;
+        let exported = export(&job, &self.target).map_err(|error| match error {
+            ExportError::Verify(VerifyError::TooLarge { .. }) => {
+                Failure::failed(error.to_string()).hint("a smaller --size, or --no-verify").into()
+            }
+            error => anyhow::Error::from(error),
+        })?;
         let mut report = self.report("onnx", &metadata.source, exported.written.bytes, exported.time);
         report.path.clone_from(&exported.path);
         report.weights.sha256 = Some(exported.written.weights_digest.to_string());

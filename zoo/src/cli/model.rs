@@ -17,6 +17,11 @@ pub(crate) fn names_of(registry: &Registry, networks: &[BossNet]) -> Vec<String>
     registry.models().iter().filter(is).map(|model| model.name.clone()).collect()
 }
 
+/// The model in `registry` that is `net`, at its first size.
+pub(crate) fn of_network<'r>(registry: &'r Registry, net: &BossNet) -> Option<&'r Model> {
+    registry.models().iter().find(|model| model.arch == Architecture::BossNet(net.clone()))
+}
+
 /// The network of an architecture that stands on its own; a path through a supernet does not.
 pub(crate) fn network(arch: Architecture) -> Result<BossNet, Failure> {
     match arch {

@@ -25,6 +25,8 @@ pub(crate) struct Subject {
     pub(crate) licence: Option<String>,
     /// The checkpoint that MODEL is, if it is one.
     pub(crate) checkpoint: Option<PathBuf>,
+    /// What was assumed, since weights do not tell it.
+    pub(crate) assumed: Vec<String>,
 }
 
 impl Subject {
@@ -51,7 +53,7 @@ impl Subject {
 
     fn of_architecture(arch: Architecture) -> anyhow::Result<Self> {
         let net = model::network(arch)?;
-        Ok(Self { name: None, net, size: Size::DEFAULT, licence: None, checkpoint: None })
+        Ok(Self { name: None, net, size: Size::DEFAULT, licence: None, checkpoint: None, assumed: Vec::new() })
     }
 
     /// The network that a loose checkpoint holds, if its weights leave no doubt.
@@ -59,20 +61,15 @@ impl Subject {
         let weights = Checkpoint::open(path)?.state_dict(choice)?;
         let Recognised { candidates, no_trace } =
             recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;
-        if let [net] = candidates.as_slice() {
-            let subject = Self::of_architecture(Architecture::BossNet(net.clone()))?;
-            return Ok(Self { checkpoint: Some(path.to_owned()), ..subject });
-        }
-        let mut named = model::names_of(registry, &candidates);
-        if named.is_empty() {
-            named = candidates.iter().map(ToString::to_string).collect();
-        }
         let reasons: Vec<String> = no_trace.iter().map(ToString::to_string).collect();
-        let first = named.first().map_or("MODEL", String::as_str);
-        let failure = Failure::usage(format!("the weights in `{}` fit {}", path.display(), named.join(", ")))
-            .detail(reasons.join("\n"))
-            .hint(format!("say which it is: `{first} --checkpoint {}`", path.display()));
-        Err(failure.into())
+        let known: Vec<&Model> = candidates.iter().filter_map(|net| model::of_network(registry, net)).collect();
+        let subject = match (known.as_slice(), candidates.as_slice()) {
+            // Of all networks that the weights fit, one is known.
+            (&[model], _) => Self::of_model(model)?,
+            ([], [net]) => Self::of_architecture(net.clone().into())?,
+            _ => return Err(undecided(path, &known, &candidates, &reasons).into()),
+        };
+        Ok(Self { checkpoint: Some(path.to_owned()), assumed: reasons, ..subject })
     }
 
     /// What files of this network are called: the name without its size, or the architecture, in file-name letters.
@@ -107,6 +104,18 @@ impl Subject {
     pub(crate) fn title(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.net.to_string())
     }
+}
+
+/// Weights that fit several networks, none of them more likely than the others.
+fn undecided(path: &Path, known: &[&Model], candidates: &[BossNet], reasons: &[String]) -> Failure {
+    let mut names: Vec<String> = known.iter().map(|model| model.name.clone()).collect();
+    if names.is_empty() {
+        names = candidates.iter().map(ToString::to_string).collect();
+    }
+    let first = names.first().map_or("MODEL", String::as_str);
+    Failure::usage(format!("the weights in `{}` fit {}", path.display(), names.join(" and ")))
+        .detail(reasons.join("\n"))
+        .hint(format!("say which it is: `{first} --checkpoint {}`", path.display()))
 }
 
 /// Every difference, a line each.
