@@ -260,6 +260,8 @@ impl<'a> Plan<'a> {
     }
 
     fn onnx(&self, args: &Args, weights: SharedWeights, source: Source) -> anyhow::Result<FileReport> {
+        // Weights from a seed are nobody's work.
+        let trained = matches!(source, Source::StateDict(_));
         let passes = if args.no_fold { &Pass::INFERENCE[..1] } else { &Pass::INFERENCE[..] };
         let metadata = Metadata {
             architecture: self.subject.net.clone(),
@@ -269,7 +271,7 @@ impl<'a> Plan<'a> {
             preprocessing: Preprocessing::published(self.size.into()),
             // Only of registered networks it is known what they were trained on.
             labels: if self.subject.name.is_some() { labels::imagenet() } else { Vec::new() },
-            licence: self.subject.licence.clone(),
+            licence: self.subject.licence.clone().filter(|_| trained),
         };
         let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
         let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
