@@ -85,13 +85,19 @@ fn a_state_dict_goes_through_safetensors_unchanged() {
     let arch = network.params.architecture.as_str();
     let _ = zoo(folder.path(), ["export", arch, "--checkpoint", "tiny.pth", "--safetensors", "-o", "tiny.safetensors"])
         .success();
+    let mut digests = Vec::new();
     for (checkpoint, onnx) in [("tiny.pth", "a.onnx"), ("tiny.safetensors", "b.onnx")] {
-        let _ = zoo(folder.path(), ["export", arch, "--checkpoint", checkpoint, "--size", "64", "-o", onnx]).success();
+        let arguments = ["export", arch, "--checkpoint", checkpoint, "--size", "64", "-o", onnx, "--json"];
+        let report = zoo(folder.path(), arguments).success().json("export");
+        let weights = &report["files"][0]["weights"];
+        assert_eq!(weights["state_dict"], "model_ema");
+        digests.push(weights["sha256"].clone());
         network.write_input(&folder.path().join("input.npy"));
         let _ =
             zoo(folder.path(), ["run", onnx, "--input", "image=input.npy", "--output", "logits=logits.npy"]).success();
         network.assert_logits(&folder.path().join("logits.npy"), TOLERANCE);
     }
+    assert_eq!(digests[0], digests[1], "the digest of the weights does not depend on the container");
 }
 
 #[test]
@@ -108,4 +114,17 @@ fn every_opset_loads_in_tract_and_gives_the_same_logits() {
         let _ = zoo(folder.path(), ["run", "model.onnx", "--input", "input.npy", "--output", "logits.npy"]).success();
         network.assert_logits(&folder.path().join("logits.npy"), TOLERANCE);
     }
+}
+
+#[test]
+fn a_safetensors_file_of_ours_remembers_its_network_and_that_it_is_untrained() {
+    let folder = scratch();
+    // Neither the activation nor the last stride leaves a trace in the weights.
+    let arch = "bossnet:1/0/1/0+relu+se+s1+base=4+classes=3";
+    let _ = zoo(folder.path(), ["export", arch, "--seed", "5", "--safetensors", "-o", "x.safetensors"]).success();
+    let again = zoo(folder.path(), ["export", "x.safetensors", "--size", "64", "-o", "x.onnx", "--json"]).success();
+    let file = &again.json("export")["files"][0];
+    assert_eq!(file["arch"], arch);
+    assert_eq!(file["weights"]["trained"], false);
+    assert_eq!(file["weights"]["source"], "untrained (seed 5)");
 }

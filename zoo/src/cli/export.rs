@@ -1,6 +1,5 @@
 //! `export`: networks become ONNX or safetensors files.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::model;
+use super::notes::Notes;
 use super::size::Size;
 use super::subject::Subject;
 
@@ -248,9 +248,8 @@ impl<'a> Plan<'a> {
         let (weights, source): (SharedWeights, Source) =
             match args.checkpoint.as_deref().or(subject.checkpoint.as_deref()) {
                 Some(path) => {
-                    let weights = subject.weights(path, choice)?;
-                    let name = weights.name().to_string();
-                    (Arc::new(weights), Source::StateDict(name))
+                    let (weights, source) = subject.weights(path, choice)?;
+                    (Arc::new(weights), source)
                 }
                 None => {
                     (Arc::new(Initial::new(&subject.net.graph(), args.seed)), Source::Untrained { seed: args.seed })
@@ -290,11 +289,8 @@ impl<'a> Plan<'a> {
 
     fn safetensors(&self, weights: &dyn Weights, source: &Source) -> anyhow::Result<FileReport> {
         let start = std::time::Instant::now();
-        let metadata = BTreeMap::from([
-            ("architecture".to_owned(), self.subject.net.to_string()),
-            ("source".to_owned(), source.to_string()),
-        ]);
-        write_safetensors(&self.target, weights, &weights.names(), &metadata)?;
+        let notes = Notes::entries(&self.subject.net, source);
+        write_safetensors(&self.target, weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
         Ok(self.report("safetensors", source, bytes, start.elapsed()))
     }

@@ -13,6 +13,7 @@ mod interrupt;
 mod list;
 mod man;
 mod model;
+mod notes;
 mod run;
 mod size;
 mod subject;

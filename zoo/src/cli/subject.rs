@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
+use bossnas_converter::onnx::Source;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::Failure;
 
 use super::file_kind::FileKind;
+use super::notes::Notes;
 use super::size::Size;
 use super::{arch, model};
 
@@ -58,9 +60,14 @@ impl Subject {
 
     /// The network that a loose checkpoint holds, if its weights leave no doubt.
     pub(crate) fn of_checkpoint(registry: &Registry, path: &Path, choice: Choice) -> anyhow::Result<Self> {
-        let weights = Checkpoint::open(path)?.state_dict(choice)?;
-        let Recognised { candidates, no_trace } =
+        let checkpoint = Checkpoint::open(path)?;
+        let weights = checkpoint.state_dict(choice)?;
+        let Recognised { mut candidates, mut no_trace } =
             recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;
+        if let Some(net) = Notes::read(&checkpoint).architecture.filter(|net| candidates.contains(net)) {
+            candidates = vec![net];
+            no_trace.clear();
+        }
         let reasons: Vec<String> = no_trace.iter().map(ToString::to_string).collect();
         let known: Vec<&Model> = candidates.iter().filter_map(|net| model::of_network(registry, net)).collect();
         let subject = match (known.as_slice(), candidates.as_slice()) {
@@ -84,8 +91,9 @@ impl Subject {
     }
 
     /// The weights for this network in the checkpoint at `path`, if they fit it.
-    pub(crate) fn weights(&self, path: &Path, choice: Choice) -> anyhow::Result<StateDict> {
-        let weights = Checkpoint::open(path)?.state_dict(choice)?;
+    pub(crate) fn weights(&self, path: &Path, choice: Choice) -> anyhow::Result<(StateDict, Source)> {
+        let checkpoint = Checkpoint::open(path)?;
+        let weights = checkpoint.state_dict(choice)?;
         check(self.net.graph().params(), &weights).map_err(|mismatch| {
             let failure = Failure::failed(format!("`{}` is not for {}: {mismatch}", path.display(), self.title()))
                 .detail(differences(&mismatch));
@@ -97,7 +105,8 @@ impl Subject {
                 Err(_) => failure.hint(format!("`bossnas-zoo inspect {}` shows what is in it", path.display())),
             }
         })?;
-        Ok(weights)
+        let source = Notes::read(&checkpoint).source.unwrap_or_else(|| Source::StateDict(weights.name().to_string()));
+        Ok((weights, source))
     }
 
     /// The name, or the architecture.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, Choice, recognise};
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, recognise};
 use bossnas_converter::onnx::{Batch, OnnxModel};
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
@@ -10,6 +10,7 @@ use bossnas_report::{Console, Failure};
 use serde::Serialize;
 
 use crate::cli::file_kind::FileKind;
+use crate::cli::notes::Notes;
 use crate::cli::size::Size;
 use crate::cli::{arch, list, model};
 
@@ -121,9 +122,13 @@ impl Described {
     fn of_checkpoint(path: &Path, registry: &Registry, console: Console) -> anyhow::Result<Self> {
         let checkpoint = Checkpoint::open(path)?;
         let state_dict = checkpoint.state_dict(Choice::Auto)?;
-        let recognised = recognise(&state_dict).map_err(|error| {
+        let mut recognised = recognise(&state_dict).map_err(|error| {
             Failure::failed(format!("`{}`: {error}", path.display())).hint("`bossnas-zoo inspect` lists what is in it")
         })?;
+        let noted = Notes::read(&checkpoint).architecture;
+        if let Some(net) = noted.filter(|net| recognised.candidates.contains(net)) {
+            recognised = Recognised { candidates: vec![net], no_trace: Vec::new() };
+        }
         let undecided: Vec<String> = recognised.no_trace.iter().map(ToString::to_string).collect();
         for line in &undecided {
             console.note(line);
