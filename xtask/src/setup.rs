@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::{process, workspace};
 
-/// A tool from crates.io.
+/// A tool that cargo installs.
 pub(crate) struct Tool {
     name: &'static str,
     version: &'static str,

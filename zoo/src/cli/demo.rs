@@ -17,7 +17,7 @@ use super::context::Context;
 /// Needs no checkpoint and no network: the weights are drawn from a seed, so the network is untrained and what it sees in
 /// the photograph means nothing yet. The folder's files are overwritten only if an earlier demonstration wrote them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bossnas-zoo demo\n  bossnas-zoo demo -o /tmp/bossnas-demo --json")]
+#[command(after_help = "Examples:\n  bossnas-zoo demo\n  bossnas-zoo demo -o elsewhere --json")]
 pub(crate) struct Args {
     /// Folder for the files
     #[arg(short, long, value_name = "DIR", default_value = "bossnas-demo")]
