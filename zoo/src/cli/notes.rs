@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use bossnas_converter::checkpoint::{Checkpoint, StateDictName};
+use bossnas_converter::checkpoint::{Checkpoint, StateDictName, check};
 use bossnas_converter::onnx::Source;
 use bossnas_model::arch::BossNet;
+use bossnas_model::weights::Weights;
 
 const ARCHITECTURE: &str = "architecture";
 const STATE_DICT: &str = "state_dict";
@@ -25,6 +26,11 @@ impl Notes {
     /// The notes in a checkpoint.
     pub(crate) fn read(checkpoint: &Checkpoint) -> Self {
         checkpoint.metadata().map(Self::parse).unwrap_or_default()
+    }
+
+    /// The network that the file says it holds, if its weights fit it.
+    pub(crate) fn network(&self, weights: &dyn Weights) -> Option<BossNet> {
+        self.architecture.clone().filter(|net| check(net.graph().params(), weights).is_ok())
     }
 
     fn parse(entries: &BTreeMap<String, String>) -> Self {

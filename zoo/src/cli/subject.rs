@@ -64,7 +64,7 @@ impl Subject {
         let weights = checkpoint.state_dict(choice)?;
         let Recognised { mut candidates, mut no_trace } =
             recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;
-        if let Some(net) = Notes::read(&checkpoint).architecture.filter(|net| candidates.contains(net)) {
+        if let Some(net) = Notes::read(&checkpoint).network(&weights) {
             candidates = vec![net];
             no_trace.clear();
         }

@@ -125,8 +125,7 @@ impl Described {
         let mut recognised = recognise(&state_dict).map_err(|error| {
             Failure::failed(format!("`{}`: {error}", path.display())).hint("`bossnas-zoo inspect` lists what is in it")
         })?;
-        let noted = Notes::read(&checkpoint).architecture;
-        if let Some(net) = noted.filter(|net| recognised.candidates.contains(net)) {
+        if let Some(net) = Notes::read(&checkpoint).network(&state_dict) {
             recognised = Recognised { candidates: vec![net], no_trace: Vec::new() };
         }
         let undecided: Vec<String> = recognised.no_trace.iter().map(ToString::to_string).collect();
