@@ -1,7 +1,7 @@
 //! Which kind of file it is, by what is in it and not by its name, and how the parts of each kind are read.
 
 use bossnas_files::SourceFile;
-use bossnas_pickle::{Limits, PickleError, Tree, read};
+use bossnas_pickle::{Limits, PickleError, Tree, read, shown};
 
 use super::error::Problem;
 use super::legacy::{self, Legacy, LegacyError};
@@ -110,7 +110,7 @@ impl Container {
         if let Some(index) = archive.find(&format!("{root}byteorder")) {
             let order = archive.read(file, index, 64)?;
             if order != b"little" {
-                return Err(Problem::ByteOrder(super::error::shown(&String::from_utf8_lossy(&order))));
+                return Err(Problem::ByteOrder(shown(&String::from_utf8_lossy(&order))));
             }
         }
         let index = archive.find(name).ok_or(Problem::DataPkl(0))?;

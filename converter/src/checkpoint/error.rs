@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bossnas_files::{ReadError, SourceFile};
-pub(super) use bossnas_pickle::shown;
+
 use bossnas_pickle::{Global, PickleError};
 
 use super::StateDictName;

@@ -5,8 +5,7 @@ use std::fmt;
 
 use bossnas_model::graph::{Param, Role};
 use bossnas_model::weights::{DType, Weights};
-
-use super::error::shown;
+use bossnas_pickle::shown;
 
 /// A tensor of another shape than the network needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,8 @@
 use std::collections::HashMap;
 
 use bossnas_files::{ReadError, SourceFile};
-use bossnas_pickle::{Limits, Pickle, PickleError, Tree, Value, read};
+use bossnas_pickle::{Limits, Pickle, PickleError, Tree, Value, read, shown};
 
-use super::error::shown;
 use super::torch::{self, StorageRef};
 
 /// `0x1950a86a20f9469cfc6c`, the first pickle.

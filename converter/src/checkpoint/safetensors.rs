@@ -9,10 +9,9 @@ use std::fmt;
 
 use bossnas_files::{ReadError, SourceFile};
 use bossnas_model::weights::{DType, TensorInfo};
+use bossnas_pickle::shown;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-
-use super::error::shown;
 
 /// Largest header that is looked at; a network of a thousand tensors needs 100 KB.
 const MAX_HEADER: u64 = 8 << 20;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use bossnas_files::SourceFile;
 use bossnas_model::weights::{Problem as WeightsProblem, TensorInfo, Weights, WeightsError};
-use bossnas_pickle::{Id, Tree, Value};
+use bossnas_pickle::{Id, Tree, Value, shown};
 
 use super::container::{Container, Place};
-use super::error::{CheckpointError, Problem, shown};
+use super::error::{CheckpointError, Problem};
 use super::tensor::{Layout, MAX_EXPANDED_TOTAL, TensorError};
 use super::torch;
 

@@ -1,6 +1,6 @@
 //! Tensors as strided views of storages: what may be a view, and how its elements are gathered.
 
-use super::error::shown;
+use bossnas_pickle::shown;
 
 /// PyTorch's limit is 64; no network has more than 5.
 const MAX_RANK: usize = 16;

@@ -1,0 +1,172 @@
+//! `export`: networks become ONNX or safetensors files.
+
+mod plan;
+mod report;
+
+use std::path::PathBuf;
+
+use bossnas_converter::checkpoint::Choice;
+use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, MAX_OPSET, MIN_OPSET};
+use bossnas_report::Failure;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use self::plan::Plan;
+use self::report::FileReport;
+use super::context::Context;
+use super::size::Size;
+use super::subject::Subject;
+
+/// Write networks as ONNX files, verified
+///
+/// The weights come from a checkpoint (.pth, .pt or .safetensors), or from a seed, and then the network is untrained.
+/// Batch norms and the scale of attention are folded into the weights. Before a file gets its name it is loaded by tract
+/// and compared with a float64 evaluation of the network; one that differs is kept as NAME.rejected.onnx and the command
+/// ends with exit code 3.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(after_help = "Examples:
+  bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth
+  bossnas-zoo export T0 T0@288 --checkpoint BossNet-T0-80_8.pth -o models/
+  bossnas-zoo export BossNet-T1 --checkpoint t1.pth --state-dict model --size 256x320 --batch 8 --opset 18
+  bossnas-zoo export bossnet:1/0/1/0+silu+se+base=16+classes=10 --seed 7 -o tiny.onnx
+  bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth --safetensors
+
+A file is called <name>-<height>x<width>-b<batch>.onnx unless -o names it.")]
+pub(crate) struct Args {
+    /// Names from `bossnas-zoo list`, architectures, arch.json files or checkpoints
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// Take the weights from this file; without MODEL its network is recognised
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Which weights of a training checkpoint
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "auto",
+        help = "Which weights of a training checkpoint: auto takes model_ema where there is one"
+    )]
+    state_dict: StateDictArg,
+    /// Write ONNX (what happens without any of the two)
+    #[arg(long, conflicts_with = "safetensors")]
+    onnx: bool,
+    /// Write the state dict as safetensors instead, nothing folded
+    #[arg(long, conflicts_with_all = ["size", "batch", "opset", "no_fold", "no_verify"])]
+    safetensors: bool,
+    /// File to write; a folder when it is one, ends in a slash, or there are several MODELs
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Size of the input [default: the published one, else 224]
+    #[arg(long, value_name = "N|HxW")]
+    size: Option<Size>,
+    /// Images at a time: a number, or dynamic for any
+    #[arg(long, value_name = "N|dynamic", default_value = "dynamic", value_parser = parse_batch)]
+    batch: Batch,
+    /// ONNX operator set, 13 to 21
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_OPSET,
+          value_parser = clap::value_parser!(u8).range(i64::from(MIN_OPSET)..=i64::from(MAX_OPSET)))]
+    opset: u8,
+    /// Keep batch norms and the attention scale as nodes of their own
+    #[arg(long)]
+    no_fold: bool,
+    /// Do not compare the file with the float64 evaluation
+    #[arg(long)]
+    no_verify: bool,
+    /// Seed of the weights when there is no checkpoint
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "checkpoint")]
+    seed: u64,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateDictArg {
+    Auto,
+    #[value(name = "model_ema")]
+    ModelEma,
+    Model,
+}
+
+impl From<StateDictArg> for Choice {
+    fn from(argument: StateDictArg) -> Self {
+        match argument {
+            StateDictArg::Auto => Self::Auto,
+            StateDictArg::ModelEma => Self::ModelEma,
+            StateDictArg::Model => Self::Model,
+        }
+    }
+}
+
+/// Largest batch of a file.
+const MAX_BATCH: usize = 4096;
+
+fn parse_batch(text: &str) -> Result<Batch, String> {
+    if text == "dynamic" {
+        return Ok(Batch::Dynamic);
+    }
+    let batch = text.parse().ok().filter(|batch| (1..=MAX_BATCH).contains(batch));
+    batch.map(Batch::Fixed).ok_or_else(|| format!("expected `dynamic` or a number from 1 to {MAX_BATCH}"))
+}
+
+#[derive(Serialize)]
+struct Document {
+    files: Vec<FileReport>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let registry = context.registry()?;
+    let choice = Choice::from(args.state_dict);
+    let subjects = match (args.models.as_slice(), &args.checkpoint) {
+        ([], None) => {
+            return Err(Failure::usage("nothing to export: no MODEL and no --checkpoint")
+                .hint("`bossnas-zoo export BossNet-T0 --checkpoint FILE`, or `bossnas-zoo list` for the names")
+                .into());
+        }
+        ([], Some(path)) => vec![Subject::of_checkpoint(&registry, path, choice)?],
+        (models, _) => models
+            .iter()
+            .map(|text| Subject::find(&registry, text, choice))
+            .collect::<anyhow::Result<Vec<Subject>>>()?,
+    };
+    for line in subjects.iter().flat_map(|subject| &subject.assumed) {
+        context.console.note(line);
+    }
+    let plans =
+        subjects.iter().map(|subject| Plan::new(args, subject, subjects.len())).collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = plans.iter().enumerate().find(|(i, plan)| plans[..*i].iter().any(|p| p.target == plan.target))
+    {
+        return Err(Failure::usage(format!("two files would be called `{}`", twice.1.target.display())).into());
+    }
+    let mut document = Document { files: Vec::new() };
+    let mut rejected = None;
+    for plan in plans {
+        let report = plan.carry_out(args, choice)?;
+        if !args.json {
+            report.print(context)?;
+        }
+        if let Some(failure) = report.failure() {
+            rejected.get_or_insert(failure);
+        }
+        document.files.push(report);
+    }
+    if args.json {
+        context.console.json("export", &document)?;
+    }
+    rejected.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_a_number_or_dynamic() {
+        assert_eq!(parse_batch("dynamic"), Ok(Batch::Dynamic));
+        assert_eq!(parse_batch("8"), Ok(Batch::Fixed(8)));
+        for bad in ["0", "-1", "4097", "dyn", ""] {
+            assert!(parse_batch(bad).is_err(), "{bad}");
+        }
+    }
+}

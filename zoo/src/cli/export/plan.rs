@@ -1,0 +1,136 @@
+//! One file to write: where it goes, which weights it holds, and the writing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bossnas_converter::checkpoint::{Choice, write_safetensors};
+use bossnas_converter::onnx::{Batch, Metadata, Options, Source};
+use bossnas_model::init::Initial;
+use bossnas_model::pass::Pass;
+use bossnas_model::preprocess::Preprocessing;
+use bossnas_model::weights::{SharedWeights, Weights};
+use bossnas_report::Failure;
+use bossnas_zoo::export::{ExportError, Job, export};
+use bossnas_zoo::labels;
+use bossnas_zoo::verify::VerifyError;
+
+use super::Args;
+use super::report::{FileReport, OnnxReport, WeightsReport};
+use crate::cli::model;
+use crate::cli::notes::Notes;
+use crate::cli::size::Size;
+use crate::cli::subject::Subject;
+
+/// One file to write.
+pub(super) struct Plan<'a> {
+    subject: &'a Subject,
+    size: Size,
+    pub(super) target: PathBuf,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(args: &Args, subject: &'a Subject, count: usize) -> anyhow::Result<Self> {
+        let size = args.size.unwrap_or(subject.size);
+        model::check_size(&subject.net, &subject.title(), size)?;
+        if subject.checkpoint.is_some() && args.checkpoint.is_some() {
+            let message = "a checkpoint as MODEL and --checkpoint exclude each other";
+            return Err(Failure::usage(message).hint("give the network as MODEL").into());
+        }
+        let name = if args.safetensors {
+            format!("{}.safetensors", subject.slug())
+        } else {
+            let batch = match args.batch {
+                Batch::Dynamic => "dyn".to_owned(),
+                Batch::Fixed(n) => n.to_string(),
+            };
+            format!("{}-{size}-b{batch}.onnx", subject.slug())
+        };
+        let target = match &args.output {
+            None => PathBuf::from(name),
+            Some(path) if count > 1 || path.is_dir() || path.to_string_lossy().ends_with(['/', '\\']) => {
+                std::fs::create_dir_all(path)
+                    .with_context(|| format!("cannot make the folder `{}`", path.display()))?;
+                path.join(name)
+            }
+            Some(path) => path.clone(),
+        };
+        Ok(Self { subject, size, target })
+    }
+
+    pub(super) fn carry_out(&self, args: &Args, choice: Choice) -> anyhow::Result<FileReport> {
+        let subject = self.subject;
+        let (weights, source): (SharedWeights, Source) =
+            match args.checkpoint.as_deref().or(subject.checkpoint.as_deref()) {
+                Some(path) => {
+                    let (weights, source) = subject.weights(path, choice)?;
+                    (Arc::new(weights), source)
+                }
+                None => {
+                    (Arc::new(Initial::new(&subject.net.graph(), args.seed)), Source::Untrained { seed: args.seed })
+                }
+            };
+        if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }
+    }
+
+    fn onnx(&self, args: &Args, weights: SharedWeights, source: Source) -> anyhow::Result<FileReport> {
+        // Weights from a seed are nobody's work.
+        let trained = matches!(source, Source::StateDict(_));
+        let passes = if args.no_fold { &Pass::INFERENCE[..1] } else { &Pass::INFERENCE[..] };
+        let metadata = Metadata {
+            architecture: self.subject.net.clone(),
+            model: self.subject.name.clone(),
+            passes: passes.to_vec(),
+            source,
+            preprocessing: Preprocessing::published(self.size.into()),
+            // Only of registered networks it is known what they were trained on.
+            labels: if self.subject.name.is_some() { labels::imagenet() } else { Vec::new() },
+            licence: self.subject.licence.clone().filter(|_| trained),
+        };
+        let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
+        let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
+        let exported = export(&job, &self.target).map_err(|error| match error {
+            ExportError::Verify(VerifyError::TooLarge { .. }) => {
+                Failure::failed(error.to_string()).hint("a smaller --size, or --no-verify").into()
+            }
+            error => anyhow::Error::from(error),
+        })?;
+        let mut report = self.report("onnx", &metadata.source, exported.written.bytes, exported.time);
+        report.path.clone_from(&exported.path);
+        report.weights.sha256 = Some(exported.written.weights_digest.to_string());
+        report.onnx = Some(OnnxReport::new(&exported, options, passes));
+        Ok(report)
+    }
+
+    fn safetensors(&self, weights: &dyn Weights, source: &Source) -> anyhow::Result<FileReport> {
+        let start = Instant::now();
+        let notes = Notes::entries(&self.subject.net, source);
+        write_safetensors(&self.target, weights, &weights.names(), &notes)?;
+        let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
+        Ok(self.report("safetensors", source, bytes, start.elapsed()))
+    }
+
+    fn report(&self, format: &'static str, source: &Source, bytes: u64, time: Duration) -> FileReport {
+        let (state_dict, seed) = match source {
+            Source::StateDict(name) => (Some(name.clone()), None),
+            Source::Untrained { seed } => (None, Some(*seed)),
+        };
+        FileReport {
+            path: self.target.clone(),
+            format,
+            name: self.subject.name.clone(),
+            arch: self.subject.net.to_string(),
+            bytes,
+            weights: WeightsReport {
+                source: source.to_string(),
+                trained: state_dict.is_some(),
+                state_dict,
+                seed,
+                sha256: None,
+            },
+            onnx: None,
+            seconds: time.as_secs_f64(),
+        }
+    }
+}
