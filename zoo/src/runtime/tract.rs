@@ -3,9 +3,10 @@
 //! Extents are fixed when a file is loaded, so a file with a symbolic batch runs as fast as one with a fixed batch.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use bossnas_files::npy::Array;
 use tract_onnx::prelude::*;
@@ -137,12 +138,25 @@ fn match_inputs(
     names.iter().map(find).collect()
 }
 
+thread_local! {
+    /// Whether panics of this thread are caught and told as errors.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Runs a piece of tract. A foreign file may make it panic; that ends as an error with tract's words, not as a crash.
 fn guarded<T>(f: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(f));
-    std::panic::set_hook(hook);
+    GUARDED.set(false);
     match result {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(chain(&error)),
@@ -158,4 +172,34 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 /// All of an error's causes on one line: tract puts the real one last.
 fn chain(error: &anyhow::Error) -> String {
     error.chain().map(|cause| cause.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_tract_is_an_error_with_its_words() {
+        let result: Result<(), String> = guarded(|| panic!("no such axis: {}", 3));
+        assert_eq!(result, Err("it panicked: no such axis: 3".to_owned()));
+    }
+
+    #[test]
+    fn inputs_are_matched_by_name_and_an_only_one_needs_none() {
+        let path = Path::new("x.onnx");
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let matched = match_inputs(path, &names(&["image"]), &[("", &[1, 3])]).unwrap();
+        assert_eq!(matched, [("image".to_owned(), vec![1, 3])]);
+        let two = names(&["a", "b"]);
+        let matched = match_inputs(path, &two, &[("b", &[2]), ("a", &[1])]).unwrap();
+        assert_eq!(matched, [("a".to_owned(), vec![1]), ("b".to_owned(), vec![2])]);
+        for (shapes, expected) in [
+            (&[("a", &[1_usize][..])][..], "input `b` is missing"),
+            (&[("c", &[1][..])], "input `c` was given"),
+            (&[("", &[1][..])], "an input without a name"),
+        ] {
+            let error = match_inputs(path, &two, shapes).unwrap_err().to_string();
+            assert!(error.contains(expected), "`{expected}` is not in `{error}`");
+        }
+    }
 }
