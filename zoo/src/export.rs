@@ -71,7 +71,7 @@ pub fn export(job: &Job<'_>, target: &Path) -> Result<Exported, ExportError> {
     let start = Instant::now();
     let graph = job.metadata.architecture.graph();
     if job.verify {
-        verify::check_size(&graph, job.options.size)?;
+        verify::check_size(&graph, job.options.batch, job.options.size)?;
     }
     let mut file = AtomicFile::create(target)?;
     let (written, mut verdict) = write_and_verify(job, &graph, &mut file)?;

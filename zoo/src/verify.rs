@@ -5,9 +5,10 @@ use std::path::Path;
 
 use bossnas_converter::onnx::Batch;
 use bossnas_files::npy::Array;
+use bossnas_model::cost::{NodeCost, cost};
 use bossnas_model::evaluate::{EvaluateError, Tensor, evaluate, evaluate_observed};
 use bossnas_model::graph::{Graph, Op};
-use bossnas_model::shape::{self, ShapeError};
+use bossnas_model::shape::ShapeError;
 use bossnas_model::weights::Weights;
 
 use crate::runtime::{Tract, TractError};
@@ -31,30 +32,41 @@ pub enum VerifyError {
     #[error(transparent)]
     Shape(#[from] ShapeError),
     /// It would take more memory than a verification may.
-    #[error("too large to verify: the attention of `{node}` compares {pixels} pixels with each other")]
-    TooLarge {
-        /// Name of the node.
-        node: String,
-        /// Pixels of its map.
-        pixels: usize,
-    },
+    #[error("too large to verify: {0}")]
+    TooLarge(String),
 }
 
 /// Largest number of elements in the attention matrices of one node and image: 1 GiB in float32.
 const MAX_ATTENTION: usize = 1 << 28;
+/// Largest sum of live values of a whole batch in float32: 4 GiB.
+const MAX_LIVE_BYTES: u64 = 4 << 30;
 
-/// Whether a verification at this size takes a bearable amount of memory, before any is taken.
-pub fn check_size(graph: &Graph, [height, width]: [usize; 2]) -> Result<(), VerifyError> {
-    let inputs: Vec<[usize; 4]> = graph.inputs().iter().map(|input| [1, input.channels, height, width]).collect();
-    let shapes = shape::infer(graph, &inputs)?;
-    for (index, node) in graph.nodes().iter().enumerate() {
+/// Whether a verification at this batch and size takes a bearable amount of memory, before any is taken.
+pub fn check_size(graph: &Graph, batch: Batch, [height, width]: [usize; 2]) -> Result<(), VerifyError> {
+    let cost = cost(graph, height, width)?;
+    for (node, NodeCost { name, shape, .. }) in graph.nodes().iter().zip(&cost.nodes) {
         let Op::Attention { heads, .. } = node.op else { continue };
-        let pixels: usize = shapes[graph.value_of(index).index()][2..].iter().product();
+        let pixels: usize = shape[2..].iter().product();
         if pixels.saturating_mul(pixels).saturating_mul(heads) > MAX_ATTENTION {
-            return Err(VerifyError::TooLarge { node: node.name.clone(), pixels });
+            let reason = format!("the attention of `{name}` compares {pixels} pixels with each other");
+            return Err(VerifyError::TooLarge(reason));
         }
     }
+    let images = rows(batch);
+    let live = cost.peak_activation_bytes.saturating_mul(images as u64);
+    if live > MAX_LIVE_BYTES {
+        let reason = format!("{images} images hold {live} bytes of values at once");
+        return Err(VerifyError::TooLarge(reason));
+    }
     Ok(())
+}
+
+/// Images that a file of this batch is verified on.
+fn rows(batch: Batch) -> usize {
+    match batch {
+        Batch::Dynamic => 2,
+        Batch::Fixed(n) => n,
+    }
 }
 
 /// The fixed input of a verification and what the network must make of it.
@@ -105,16 +117,9 @@ impl Reference {
         batch: Batch,
         size: [usize; 2],
     ) -> Result<Self, EvaluateError> {
-        let images = match batch {
-            Batch::Dynamic => 2,
-            Batch::Fixed(n) => n.min(2),
-        };
-        let input = probe(images, size);
+        let rows = rows(batch);
+        let input = probe(rows.min(2), size);
         let outputs = evaluate(graph, weights, vec![widen(&input)])?;
-        let rows = match batch {
-            Batch::Fixed(n) if n > images => n,
-            _ => images,
-        };
         Ok(Self { input: repeat_rows(&input, rows), outputs: outputs.iter().map(|out| repeat(out, rows)).collect() })
     }
 

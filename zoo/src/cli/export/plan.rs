@@ -91,8 +91,8 @@ impl<'a> Plan<'a> {
         let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
         let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
         let exported = export(&job, &self.target).map_err(|error| match error {
-            ExportError::Verify(VerifyError::TooLarge { .. }) => {
-                Failure::failed(error.to_string()).hint("a smaller --size, or --no-verify").into()
+            ExportError::Verify(VerifyError::TooLarge(_)) => {
+                Failure::failed(error.to_string()).hint("a smaller --size or --batch, or --no-verify").into()
             }
             error => anyhow::Error::from(error),
         })?;
