@@ -146,13 +146,13 @@ fn say(label: &str, text: &str) {
 }
 
 /// The chain of causes, joined by colons. Errors of the libraries are whole sentences that have their reason in them, and
-/// name it as their source besides: a cause that ends the text before it, or what the operating system said after a text
+/// name it as their source besides: a cause that stands in the text before it, or what the operating system said after a text
 /// that gives a reason, is not told again.
 fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     let mut before = String::new();
     for cause in error.chain() {
-        let told = before.ends_with(&cause.to_string()) || (cause.is::<io::Error>() && before.contains(": "));
+        let told = before.contains(&cause.to_string()) || (cause.is::<io::Error>() && before.contains(": "));
         if text.is_empty() {
             text = cause.to_string();
         } else if !told {
