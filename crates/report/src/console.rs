@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::{ColorChoice, Exit, Failure, Progress, Style, escape, json};
+use crate::{ColorChoice, Exit, Failure, Style, escape, json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Errors only.
     Quiet,
-    /// Notes, warnings and progress too.
+    /// Notes too.
     #[default]
     Normal,
     /// And details.
@@ -92,33 +92,11 @@ impl Console {
         }
     }
 
-    /// Warns the person, unless `-q` was given.
-    pub fn warn(&self, text: impl Display) {
-        if self.verbosity >= Verbosity::Normal {
-            say(&self.err.yellow("warning:"), &text.to_string());
-        }
-    }
-
     /// Says something only with `-v`.
     pub fn detail(&self, text: impl Display) {
         if self.is_verbose() {
             say(&self.err.dim("--"), &text.to_string());
         }
-    }
-
-    /// A progress bar over `total` bytes.
-    pub fn progress_bytes(&self, label: &str, total: u64) -> Progress {
-        self.progress(label, total, "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-    }
-
-    /// A progress bar over `total` steps.
-    pub fn progress_steps(&self, label: &str, total: u64) -> Progress {
-        self.progress(label, total, "{msg} [{bar:30}] {pos}/{len} {eta}")
-    }
-
-    fn progress(self, label: &str, total: u64, template: &str) -> Progress {
-        let visible = self.verbosity >= Verbosity::Normal && io::stderr().is_terminal();
-        Progress::new(visible, total, template, &escape(label))
     }
 
     /// Shows why a command failed and returns how the program ends: `error:` and the chain of causes in one sentence,
