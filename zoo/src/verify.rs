@@ -63,10 +63,7 @@ pub fn check_size(graph: &Graph, batch: Batch, [height, width]: [usize; 2]) -> R
 
 /// Images that a file of this batch is verified on.
 fn rows(batch: Batch) -> usize {
-    match batch {
-        Batch::Dynamic => 2,
-        Batch::Fixed(n) => n,
-    }
+    batch.fixed().unwrap_or(2)
 }
 
 /// The fixed input of a verification and what the network must make of it.
@@ -120,7 +117,12 @@ impl Reference {
         let rows = rows(batch);
         let input = probe(rows.min(2), size);
         let outputs = evaluate(graph, weights, vec![widen(&input)])?;
-        Ok(Self { input: repeat_rows(&input, rows), outputs: outputs.iter().map(|out| repeat(out, rows)).collect() })
+        let (shape, values) = repeat(&input.shape, &input.values, rows);
+        let repeated = outputs.iter().map(|output| {
+            let (shape, data) = repeat(output.shape(), output.data(), rows);
+            tensor(shape, data)
+        });
+        Ok(Self { input: Array { shape, values }, outputs: repeated.collect() })
     }
 
     /// Runs the file at `path` on the input. `graph` and `weights` are those of the reference: where the outputs differ,
@@ -196,19 +198,16 @@ fn probe(images: usize, [height, width]: [usize; 2]) -> Array {
 }
 
 fn widen(array: &Array) -> Tensor {
-    let data = array.values.iter().copied().map(f64::from).collect();
-    Tensor::new(array.shape.clone(), data).unwrap_or_else(|| unreachable!("an array holds what its shape says"))
+    tensor(array.shape.clone(), array.values.iter().copied().map(f64::from).collect())
 }
 
-fn repeat_rows(array: &Array, rows: usize) -> Array {
-    let row: usize = array.shape[1..].iter().product();
-    let values = array.values.iter().copied().cycle().take(rows * row).collect();
-    Array { shape: [&[rows], &array.shape[1..]].concat(), values }
+fn tensor(shape: Vec<usize>, data: Vec<f64>) -> Tensor {
+    Tensor::new(shape, data).unwrap_or_else(|| unreachable!("as many elements as the shape says"))
 }
 
-fn repeat(tensor: &Tensor, rows: usize) -> Tensor {
-    let row: usize = tensor.shape()[1..].iter().product();
-    let data = tensor.data().iter().copied().cycle().take(rows * row).collect();
-    Tensor::new([&[rows], &tensor.shape()[1..]].concat(), data)
-        .unwrap_or_else(|| unreachable!("as many elements as rows need"))
+/// The rows over and over again, until there are `rows` of them.
+fn repeat<T: Copy>(shape: &[usize], data: &[T], rows: usize) -> (Vec<usize>, Vec<T>) {
+    let row: usize = shape[1..].iter().product();
+    let data = data.iter().copied().cycle().take(rows * row).collect();
+    ([&[rows], &shape[1..]].concat(), data)
 }

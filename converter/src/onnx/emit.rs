@@ -38,6 +38,15 @@ impl Initializer {
             Data::Int64(_) => tensor_proto::DataType::Int64,
         }
     }
+
+    /// Bytes of its elements.
+    pub(super) fn byte_len(&self) -> usize {
+        let element = match self.data {
+            Data::Param | Data::Float(_) => size_of::<f32>(),
+            Data::Int64(_) => size_of::<i64>(),
+        };
+        element * self.dims.iter().product::<usize>()
+    }
 }
 
 /// A model without its numbers.
@@ -51,10 +60,7 @@ pub(super) struct Skeleton {
 
 /// The nodes that compute `graph`.
 pub(super) fn emit(graph: &Graph, options: Options) -> Result<Skeleton, ShapeError> {
-    let batch = match options.batch {
-        Batch::Dynamic => 1,
-        Batch::Fixed(n) => n,
-    };
+    let batch = options.batch.fixed().unwrap_or(1);
     let [height, width] = options.size;
     let inputs: Vec<[usize; 4]> = graph.inputs().iter().map(|input| [batch, input.channels, height, width]).collect();
     let shapes = shape::infer(graph, &inputs)?;

@@ -30,6 +30,9 @@ pub const MAX_OPSET: u8 = 21;
 /// The operator set that is written unless told otherwise.
 pub const DEFAULT_OPSET: u8 = 17;
 
+/// Largest file: what protocol buffers allow in one message.
+const MAX_BYTES: u64 = (1 << 31) - 1;
+
 /// The batch extent of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Batch {
@@ -37,6 +40,16 @@ pub enum Batch {
     Dynamic,
     /// Always this many.
     Fixed(usize),
+}
+
+impl Batch {
+    /// The number of images, where it is fixed.
+    pub const fn fixed(self) -> Option<usize> {
+        match self {
+            Self::Dynamic => None,
+            Self::Fixed(images) => Some(images),
+        }
+    }
 }
 
 /// Which file is written for a graph.

@@ -17,12 +17,9 @@ use super::digest::{self, Entry};
 use super::emit::{Initializer, Skeleton, emit};
 use super::metadata::{Digests, Metadata};
 use super::proto::{
-    GraphProto, ModelProto, TensorProto, ValueInfoProto, tensor_proto, tensor_shape_proto::dimension::Value, type_proto,
+    GraphProto, ModelProto, TensorProto, ValueInfoProto, tensor_shape_proto::dimension::Value, type_proto,
 };
-use super::{Batch, MAX_OPSET, MIN_OPSET, OnnxError, Options};
-
-/// Largest file that is read: what protocol buffers allow in one message.
-const MAX_BYTES: u64 = (1 << 31) - 1;
+use super::{Batch, MAX_BYTES, MAX_OPSET, MIN_OPSET, OnnxError, Options};
 
 /// A file of ours, rebuilt.
 pub struct OnnxModel {
@@ -164,8 +161,7 @@ impl FileWeights {
         for (initializer, tensor) in expected.iter().zip(initializers) {
             let raw = tensor.raw_data.unwrap_or_default();
             let data_type = initializer.data_type();
-            let size = if data_type == tensor_proto::DataType::Int64 { 8 } else { 4 };
-            if raw.len() != size * initializer.dims.iter().product::<usize>() {
+            if raw.len() != initializer.byte_len() {
                 return Err(format!("tensor `{}` has {} bytes, not what its shape needs", initializer.name, raw.len()));
             }
             entries.push(Entry::new(&initializer.name, data_type.as_str_name(), &initializer.dims, &raw));

@@ -18,7 +18,7 @@ use super::digest::{self, Entry};
 use super::emit::{Data, Initializer, Skeleton, emit};
 use super::metadata::{Digests, Metadata};
 use super::proto::{GraphProto, ModelProto, OperatorSetIdProto, TensorProto};
-use super::{MAX_OPSET, MIN_OPSET, OnnxError, Options};
+use super::{MAX_BYTES, MAX_OPSET, MIN_OPSET, OnnxError, Options};
 
 /// Field numbers of the standard that are framed by hand.
 const MODEL_GRAPH: u32 = 7;
@@ -26,8 +26,6 @@ const GRAPH_INITIALIZER: u32 = 5;
 const TENSOR_RAW_DATA: u32 = 9;
 /// Bytes after which what was written is put on the disk.
 const SYNC_EVERY: u64 = 32 << 20;
-/// What protocol buffers allow in one message.
-const MAX_BYTES: u64 = (1 << 31) - 1;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +95,7 @@ struct Frame {
 
 impl Frame {
     fn new(initializer: &Initializer) -> Self {
-        let elements = initializer.dims.iter().product::<usize>() as u64;
-        let data = elements * if matches!(initializer.data, Data::Int64(_)) { 8 } else { 4 };
+        let data = initializer.byte_len() as u64;
         let mut tensor = TensorProto {
             dims: initializer.dims.iter().map(|&extent| extent as i64).collect(),
             data_type: Some(initializer.data_type().into()),

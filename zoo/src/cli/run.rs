@@ -125,17 +125,20 @@ fn split(text: &str) -> (Option<&str>, &Path) {
     }
 }
 
+fn listed(ports: &[Port]) -> String {
+    ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ")
+}
+
 fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<(String, Array)> {
     let (name, path) = split(text);
-    let listed = || ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ");
     let port = match (name, ports) {
         (None, [only]) => only,
         (None, _) => {
             let message = format!("`{text}` does not say which input it is");
-            return Err(Failure::usage(message).hint(format!("NAME={text}, with one of {}", listed())).into());
+            return Err(Failure::usage(message).hint(format!("NAME={text}, with one of {}", listed(ports))).into());
         }
         (Some(name), ports) => ports.iter().find(|port| port.name == name).ok_or_else(|| {
-            Failure::usage(format!("there is no input `{name}`")).hint(format!("there is {}", listed()))
+            Failure::usage(format!("there is no input `{name}`")).hint(format!("there is {}", listed(ports)))
         })?,
     };
     let array = npy::read_path(path)?;
@@ -158,10 +161,12 @@ fn wanted(targets: &[(Option<&str>, &Path)], ports: &[Port]) -> anyhow::Result<O
         ([], _) | ([(None, _)], [_]) => Ok(None),
         _ => {
             let named = |&(name, path): &(Option<&str>, &Path)| {
-                let listed = ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ");
                 name.map(str::to_owned).ok_or_else(|| {
-                    Failure::usage(format!("`{}` does not say which output it is", path.display()))
-                        .hint(format!("NAME={}, with one of {listed}, or any value of the file", path.display()))
+                    Failure::usage(format!("`{}` does not say which output it is", path.display())).hint(format!(
+                        "NAME={}, with one of {}, or any value of the file",
+                        path.display(),
+                        listed(ports)
+                    ))
                 })
             };
             Ok(Some(targets.iter().map(named).collect::<Result<_, _>>()?))

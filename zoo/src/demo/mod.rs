@@ -1,9 +1,8 @@
 //! The demonstration: BossNet-T0 from its architecture to a prediction, each step a function, all files in one folder.
 //!
-//! [`Folder`] decides what may be written; [`draw`](Demo::draw), [`cost::parts`], [`export`](Demo::export),
+//! [`Folder`] decides what may be written; [`draw`](Demo::draw), [`parts`](crate::parts::parts), [`export`](Demo::export),
 //! [`prepare`](Demo::prepare) and [`classify`](Demo::classify) are the steps, in that order.
 
-pub mod cost;
 mod folder;
 mod predict;
 mod steps;

@@ -14,12 +14,11 @@ use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::shape::ShapeError;
 
-use super::cost;
 use super::folder::{COST, DRAWING, Folder, FolderError, INPUT, NETWORK, PHOTOGRAPH};
 use super::predict::{Guess, best};
 use crate::export::{ExportError, Exported, Job, export};
-use crate::labels;
 use crate::runtime::{Tract, TractError};
+use crate::{labels, parts};
 
 /// The seed of the untrained weights.
 pub const SEED: u64 = 0;
@@ -103,7 +102,7 @@ impl Demo {
 
     /// Writes the cost of every node.
     pub fn write_cost(&self) -> Result<PathBuf, DemoError> {
-        Ok(self.folder.write(COST, cost::csv(&self.cost).as_bytes())?)
+        Ok(self.folder.write(COST, parts::csv(&self.cost).as_bytes())?)
     }
 
     /// Exports the network with untrained weights and verifies the file.

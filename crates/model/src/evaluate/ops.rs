@@ -44,8 +44,7 @@ pub(super) fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window:
             }
         }
     }
-    let y = Tensor { shape: vec![n, out, oh, ow], data: y };
-    bias.map_or_else(|| y.clone(), |bias| shift(&y, bias))
+    with_bias(Tensor { shape: vec![n, out, oh, ow], data: y }, bias)
 }
 
 struct Geometry {
@@ -76,8 +75,7 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tens
     let mut y = vec![0.0; n * out];
     let weight = matrix(&weight.data, out, features);
     general_mat_mul(1.0, &matrix(&x.data, n, features), &weight.t(), 0.0, &mut matrix_mut(&mut y, n, out));
-    let y = Tensor { shape: vec![n, out], data: y };
-    bias.map_or_else(|| y.clone(), |bias| shift(&y, bias))
+    with_bias(Tensor { shape: vec![n, out], data: y }, bias)
 }
 
 pub(super) fn batch_norm(x: &Tensor, scale: &Tensor, shift: &Tensor, mean: &Tensor, var: &Tensor, eps: f64) -> Tensor {
@@ -85,6 +83,13 @@ pub(super) fn batch_norm(x: &Tensor, scale: &Tensor, shift: &Tensor, mean: &Tens
         let normal = (value - mean.data[channel]) / (var.data[channel] + eps).sqrt();
         normal * scale.data[channel] + shift.data[channel]
     })
+}
+
+fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
+    match bias {
+        Some(bias) => shift(&y, bias),
+        None => y,
+    }
 }
 
 pub(super) fn shift(x: &Tensor, bias: &Tensor) -> Tensor {

@@ -3,32 +3,33 @@
 //! `scale * (w x + b) + shift = (scale w) x + (scale b + shift)`, channel by channel. It applies where nobody else reads
 //! the convolution's output; the fused node takes the batch norm's name.
 
-use super::{Affine, Rewriter};
-use crate::graph::{Graph, Node, Op, ParamId};
-use crate::weights::{Overlay, SharedWeights};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use super::{Affine, Rewriter};
+use crate::graph::{Graph, Op, ParamId, ValueId};
+use crate::weights::{Overlay, SharedWeights};
 
 pub(super) fn fold_norm(graph: &Graph, weights: SharedWeights) -> (Graph, SharedWeights) {
     let uses = graph.use_counts();
     let mut overlay = Overlay::new(weights);
     let mut rewriter = Rewriter::new(graph);
-    // A layer is held back until it is known whether its only reader is a batch norm.
-    let mut folds: HashMap<&str, &Node> = HashMap::new();
+    // The values of layers whose only reader is a batch norm: they have no node of their own any more.
+    let mut folded: HashSet<ValueId> = HashSet::new();
     for node in graph.nodes() {
         if let Op::BatchNorm { .. } = node.op
             && uses[node.inputs[0].index()] == 1
             && let Some(layer) = graph.node_of(node.inputs[0])
             && layer_params(&layer.op).is_some()
         {
-            folds.insert(&layer.name, node);
+            folded.insert(node.inputs[0]);
         }
     }
     for (index, node) in graph.nodes().iter().enumerate() {
         let value = graph.value_of(index);
         match (&node.op, graph.node_of(node.inputs[0])) {
-            (_, _) if folds.contains_key(node.name.as_str()) => {}
-            (&Op::BatchNorm { params, eps }, Some(layer)) if folds.contains_key(layer.name.as_str()) => {
+            _ if folded.contains(&value) => {}
+            (&Op::BatchNorm { params, eps }, Some(layer)) if folded.contains(&node.inputs[0]) => {
                 let op = fuse(graph, &mut rewriter, &mut overlay, &layer.op, &Affine::new(graph, params, eps));
                 rewriter.emit(value, &node.name, op, &layer.inputs);
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Choice, write_safetensors};
-use bossnas_converter::onnx::{Batch, Metadata, Options, Source};
+use bossnas_converter::onnx::{Metadata, Options, Source};
 use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::Preprocessing;
@@ -41,10 +41,7 @@ impl<'a> Plan<'a> {
         let name = if args.safetensors {
             format!("{}.safetensors", subject.slug())
         } else {
-            let batch = match args.batch {
-                Batch::Dynamic => "dyn".to_owned(),
-                Batch::Fixed(n) => n.to_string(),
-            };
+            let batch = args.batch.fixed().map_or_else(|| "dyn".to_owned(), |images| images.to_string());
             format!("{}-{size}-b{batch}.onnx", subject.slug())
         };
         let target = match &args.output {

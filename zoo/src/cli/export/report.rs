@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bossnas_converter::onnx::{Batch, Options};
+use bossnas_converter::onnx::Options;
 use bossnas_model::pass::Pass;
 use bossnas_report::{Exit, Failure, units};
 use bossnas_zoo::export::Exported;
@@ -64,12 +64,15 @@ impl OnnxReport {
             images: verdict.images,
             first_difference: verdict.first_difference.as_ref().map(|difference| difference.value.clone()),
         });
-        let batch = match options.batch {
-            Batch::Dynamic => None,
-            Batch::Fixed(n) => Some(n),
-        };
         let passes = passes.iter().map(|pass| pass.name()).collect();
-        Self { size: options.size, batch, opset: options.opset, nodes: exported.written.nodes, passes, verification }
+        Self {
+            size: options.size,
+            batch: options.batch.fixed(),
+            opset: options.opset,
+            nodes: exported.written.nodes,
+            passes,
+            verification,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, recognise};
-use bossnas_converter::onnx::{Batch, OnnxModel};
+use bossnas_converter::onnx::OnnxModel;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::{Console, Failure};
@@ -101,10 +101,7 @@ impl Described {
         let onnx = Onnx {
             file: path.display().to_string(),
             opset: model.options.opset,
-            batch: match model.options.batch {
-                Batch::Dynamic => None,
-                Batch::Fixed(batch) => Some(batch),
-            },
+            batch: model.options.batch.fixed(),
             model: model.metadata.model.clone(),
             passes: model.metadata.passes.iter().map(|pass| pass.name()).collect(),
             nodes: model.graph.nodes().len(),

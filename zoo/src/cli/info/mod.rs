@@ -11,7 +11,7 @@ use bossnas_model::arch::BossNet;
 use bossnas_model::cost::{Cost, cost};
 use bossnas_model::draw;
 use bossnas_report::units;
-use bossnas_zoo::demo::cost::parts;
+use bossnas_zoo::parts::parts;
 use serde::Serialize;
 
 use self::described::Described;

@@ -3,7 +3,7 @@
 use bossnas_model::arch::{Block, BossNet};
 use bossnas_model::cost::Cost;
 use bossnas_report::{Align, Table, units};
-use bossnas_zoo::demo::cost::PartCost;
+use bossnas_zoo::parts::PartCost;
 use serde::Serialize;
 
 /// A part of the network: the stem, a stage, the head.
@@ -109,7 +109,7 @@ pub(super) fn node_table(cost: &Cost) -> Table {
 #[cfg(test)]
 mod tests {
     use bossnas_model::cost::cost;
-    use bossnas_zoo::demo::cost::parts;
+    use bossnas_zoo::parts::parts;
 
     use super::*;
 
