@@ -4,6 +4,7 @@
 //! numbers a network reads ([`transform`]). What the transform does is described by
 //! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, pixel for pixel as Pillow and torchvision do.
 
+pub mod archive;
 mod decode;
 mod error;
 mod image;

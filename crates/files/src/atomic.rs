@@ -49,6 +49,13 @@ pub fn write_file(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError
     file.commit()
 }
 
+/// Moves a file that is on the disk already to `target`, on the same file system, in the place of what is there. The move is
+/// on the disk when this returns.
+pub fn move_into_place(file: &Path, target: &Path) -> io::Result<()> {
+    std::fs::rename(file, target)?;
+    sync_folder(&folder_of(target))
+}
+
 impl WriteError {
     /// What `Write` of an [`AtomicFile`] returned, as the error that it was; any other is one of writing `path`.
     pub fn from_io(path: &Path, error: io::Error) -> Self {

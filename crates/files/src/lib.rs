@@ -11,6 +11,6 @@ mod digest;
 pub mod npy;
 mod read;
 
-pub use atomic::{AtomicFile, Syncer, WriteError, remove_scratch_files, write_file};
+pub use atomic::{AtomicFile, Syncer, WriteError, move_into_place, remove_scratch_files, write_file};
 pub use digest::{Digest, ParseDigestError, Sha256, sha256_of};
 pub use read::{RangeReader, ReadError, SourceFile};

@@ -52,6 +52,20 @@ pub enum Problem {
         /// Line of the first one.
         first_line: usize,
     },
+    /// A name that is not the same on every system.
+    #[error("`{}` is no file name: 1 to 128 letters, digits, `.`, `_` or `-`, no dot at the ends", .0.escape_debug())]
+    FileName(String),
+    /// A layout that is not known.
+    #[error("`{}` is no layout, expected cifar10, cifar100 or rank-files", .0.escape_debug())]
+    Layout(String),
+    /// More or fewer files than the layout has.
+    #[error("a data set of layout {layout} with {count} files, expected {}", if *layout == "rank-files" { "1 to 1000" } else { "1" })]
+    Files {
+        /// The layout.
+        layout: &'static str,
+        /// How many files there are.
+        count: usize,
+    },
     /// An address that is not a plain https one.
     #[error("`{}` is no address of a file: {why}", url.escape_debug())]
     Url {

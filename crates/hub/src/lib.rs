@@ -1,14 +1,20 @@
-//! The models with a name, and what a MODEL on a command line means. No network here.
+//! The models and data sets with a name, what a MODEL on a command line means, and where fetched files are kept. No network
+//! here.
 //!
-//! [`Registry`] is `registry.toml`, compiled in or given by the user. [`resolve()`] turns the text of a MODEL argument
-//! into a file, a registered model or an architecture, or says why it is none of them and what is near.
+//! [`Registry`] is `registry.toml`, compiled in or given by the user ([`Location`]). [`resolve()`] turns the text of a MODEL
+//! argument into a file, a registered model or an architecture, or says why it is none of them and what is near. [`cache`] is
+//! the content-addressed store and its records.
 
+mod address;
+pub mod cache;
 mod error;
+mod location;
 mod parse;
 mod registry;
 mod resolve;
-mod url;
 
 pub use error::{Problem, RegistryError};
-pub use registry::{Checkpoint, Model, Published, Registry, StateDict};
+pub use location::{Location, LocationError};
+pub use registry::{Checkpoint, DataSet, Entry, Layout, Model, Published, Registry, RemoteFile, StateDict};
 pub use resolve::{ResolveError, Resolved, resolve};
+pub use url::Url;

@@ -1,17 +1,14 @@
-//! The models that have a name.
+//! The models and data sets that have a name.
 
 use std::path::Path;
 
 use bossnas_files::{Digest, SourceFile};
 use bossnas_model::arch::Architecture;
+use url::Url;
 
 use crate::{RegistryError, parse};
 
-/// Names a file that takes the place of the compiled-in registry.
-const ENVIRONMENT_VARIABLE: &str = "BOSSNAS_REGISTRY";
-
 const BUILT_IN: &str = include_str!("../../../registry.toml");
-const MAX_BYTES: u64 = 1 << 20;
 
 /// Which of a checkpoint's state dicts holds the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +32,97 @@ impl StateDict {
     }
 }
 
+/// A file at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteFile {
+    /// What it is called where it is unpacked: the last part of its address unless the registry says otherwise.
+    pub name: String,
+    /// Where it is published.
+    pub url: Url,
+    /// Where else it may be had, in the order in which to ask.
+    pub mirrors: Vec<Url>,
+    /// Its size, where it is known.
+    pub bytes: Option<u64>,
+    /// Its digest, where it is known.
+    pub sha256: Option<Digest>,
+}
+
 /// A file of weights, which several models may share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Its name within the registry.
     pub name: String,
-    /// Where it is published, an https address.
-    pub url: String,
-    /// Its size, where it is known.
-    pub bytes: Option<u64>,
-    /// Its digest, where it is known.
-    pub sha256: Option<Digest>,
+    /// The file.
+    pub file: RemoteFile,
     /// Which state dict to take.
     pub state_dict: StateDict,
     /// What its publisher says about its licence.
     pub licence: String,
+}
+
+/// What the files of a data set are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// CIFAR-10 for Python: a tar.gz archive of pickled batches.
+    Cifar10,
+    /// CIFAR-100 for Python, likewise.
+    Cifar100,
+    /// Ratings of paths and accuracies, as YAML.
+    RankFiles,
+}
+
+impl Layout {
+    pub(crate) const ALL: [Self; 3] = [Self::Cifar10, Self::Cifar100, Self::RankFiles];
+
+    /// The name in registries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::RankFiles => "rank-files",
+        }
+    }
+
+    /// Whether it is one archive that is unpacked.
+    pub const fn is_archive(self) -> bool {
+        match self {
+            Self::Cifar10 | Self::Cifar100 => true,
+            Self::RankFiles => false,
+        }
+    }
+}
+
+/// Data with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataSet {
+    /// Its name.
+    pub name: String,
+    /// Other names.
+    pub aliases: Vec<String>,
+    /// What its files are.
+    pub layout: Layout,
+    /// Whose work it is.
+    pub source: String,
+    /// What its publisher says about its licence.
+    pub licence: String,
+    /// Its files; of an archive exactly one.
+    pub files: Vec<RemoteFile>,
+}
+
+impl DataSet {
+    /// Its name, then its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+}
+
+/// What can be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry<'r> {
+    /// The weights of one or more models.
+    Checkpoint(&'r Checkpoint),
+    /// A data set.
+    DataSet(&'r DataSet),
 }
 
 /// Figures that were published for a model.
@@ -84,24 +157,24 @@ pub struct Model {
     pub published: Option<Published>,
 }
 
-/// All models with a name, in the order of the file.
+/// Everything with a name, in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registry {
     origin: String,
-    models: Vec<Model>,
+    contents: Contents,
+}
+
+/// What is in a registry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Contents {
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) models: Vec<Model>,
+    pub(crate) data_sets: Vec<DataSet>,
 }
 
 impl Registry {
-    /// The registry to use: the file that `--registry` names, else the one that `$BOSSNAS_REGISTRY` names, else the
-    /// compiled-in one.
-    pub fn open(given: Option<&Path>) -> Result<Self, RegistryError> {
-        let named = std::env::var_os(ENVIRONMENT_VARIABLE).filter(|path| !path.is_empty());
-        match given.or(named.as_deref().map(Path::new)) {
-            Some(path) => Self::read(path),
-            None => Self::built_in(),
-        }
-    }
-
+    /// The largest file that is read as a registry.
+    pub const MAX_BYTES: u64 = 1 << 20;
     /// The compiled-in registry.
     pub fn built_in() -> Result<Self, RegistryError> {
         Self::parse("registry.toml (built in)", BUILT_IN)
@@ -111,8 +184,8 @@ impl Registry {
     pub fn read(path: &Path) -> Result<Self, RegistryError> {
         let file = SourceFile::open(path)?;
         let origin = path.display().to_string();
-        if file.len() > MAX_BYTES {
-            return Err(RegistryError::TooLarge { origin, bytes: file.len(), limit: MAX_BYTES });
+        if file.len() > Self::MAX_BYTES {
+            return Err(RegistryError::TooLarge { origin, bytes: file.len(), limit: Self::MAX_BYTES });
         }
         Self::parse(&origin, &String::from_utf8_lossy(&file.read_at(0, file.len())?))
     }
@@ -121,7 +194,13 @@ impl Registry {
     pub fn parse(origin: &str, text: &str) -> Result<Self, RegistryError> {
         let invalid =
             |(line, problem)| RegistryError::Invalid { origin: origin.to_owned(), line, problem: Box::new(problem) };
-        Ok(Self { origin: origin.to_owned(), models: parse::models(text).map_err(invalid)? })
+        Ok(Self { origin: origin.to_owned(), contents: parse::contents(text).map_err(invalid)? })
+    }
+
+    /// The same registry, known by another origin.
+    #[must_use]
+    pub(crate) fn from(self, origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..self }
     }
 
     /// Where it came from.
@@ -131,27 +210,73 @@ impl Registry {
 
     /// The models.
     pub fn models(&self) -> &[Model] {
-        &self.models
+        &self.contents.models
+    }
+
+    /// The checkpoints, also those that no model uses.
+    pub fn checkpoints(&self) -> &[Checkpoint] {
+        &self.contents.checkpoints
+    }
+
+    /// The data sets.
+    pub fn data_sets(&self) -> &[DataSet] {
+        &self.contents.data_sets
     }
 
     /// The model of that name or alias, in any case.
     pub fn find(&self, name: &str) -> Option<&Model> {
-        self.models.iter().find(|model| model.names().any(|own| own.eq_ignore_ascii_case(name)))
+        self.models().iter().find(|model| model.names().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+
+    /// The data set of that name or alias, in any case.
+    pub fn data_set(&self, name: &str) -> Option<&DataSet> {
+        self.data_sets().iter().find(|set| set.names().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+
+    /// The models that use the checkpoint of that name.
+    pub fn models_of(&self, checkpoint: &str) -> impl Iterator<Item = &Model> {
+        self.models().iter().filter(move |model| model.checkpoint.name == checkpoint)
+    }
+
+    /// What can be fetched under a name, in any case: that of a model, a checkpoint, its file, or a data set.
+    pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
+        let name = name.trim();
+        if let Some(set) = self.data_set(name) {
+            return Some(Entry::DataSet(set));
+        }
+        let of_model = self.find(name).map(|model| model.checkpoint.name.as_str());
+        let is = |checkpoint: &&Checkpoint| match of_model {
+            Some(wanted) => checkpoint.name == wanted,
+            None => checkpoint.name.eq_ignore_ascii_case(name) || checkpoint.file.name.eq_ignore_ascii_case(name),
+        };
+        self.checkpoints().iter().find(is).map(Entry::Checkpoint)
     }
 
     /// Models whose name or alias looks like `text`, the nearest first, at most three.
     pub fn nearest(&self, text: &str) -> Vec<&Model> {
-        let text = text.to_ascii_lowercase();
-        let distance = |name: &str| {
-            let edits = strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &text);
-            // One slip in a short name, two in five characters of a longer one.
-            (edits <= 1.max(name.len().max(text.len()) * 2 / 5)).then_some(edits)
-        };
-        let near = self.models.iter().filter_map(|model| Some((model.names().filter_map(distance).min()?, model)));
-        let mut near: Vec<(usize, &Model)> = near.collect();
-        near.sort_by_key(|(edits, _)| *edits);
-        near.into_iter().take(3).map(|(_, model)| model).collect()
+        nearest(text, self.models().iter().map(|model| (model, model.names())))
     }
+
+    /// Names of models and data sets that look like `text`, the nearest first, at most three.
+    pub fn nearest_entries(&self, text: &str) -> Vec<String> {
+        let models = self.models().iter().map(|model| (&model.name, model.names().collect::<Vec<_>>()));
+        let sets = self.data_sets().iter().map(|set| (&set.name, set.names().collect()));
+        nearest(text, models.chain(sets)).into_iter().cloned().collect()
+    }
+}
+
+/// The things with a name that looks like `text`, the nearest first, at most three.
+fn nearest<'n, T>(text: &str, named: impl Iterator<Item = (T, impl IntoIterator<Item = &'n str>)>) -> Vec<T> {
+    let text = text.to_ascii_lowercase();
+    let distance = |name: &str| {
+        let edits = strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &text);
+        // One slip in a short name, two in five characters of a longer one.
+        (edits <= 1.max(name.len().max(text.len()) * 2 / 5)).then_some(edits)
+    };
+    let near = named.filter_map(|(thing, names)| Some((names.into_iter().filter_map(distance).min()?, thing)));
+    let mut near: Vec<(usize, T)> = near.collect();
+    near.sort_by_key(|(edits, _)| *edits);
+    near.into_iter().take(3).map(|(_, thing)| thing).collect()
 }
 
 impl Model {

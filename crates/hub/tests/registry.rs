@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test that cannot go on has failed")]
 
-use bossnas_hub::{Registry, RegistryError, StateDict};
+use bossnas_hub::{Entry, Layout, Registry, RegistryError, StateDict};
 use bossnas_model::arch::{Architecture, BossNet};
 
 const GOOD: &str = r#"schema = 1
@@ -28,6 +28,21 @@ name = "Two"
 arch = "bossnet:1/0/1/1"
 size = 32
 checkpoint = "weights"
+
+[[data_set]]
+name = "Digits"
+aliases = ["numbers"]
+layout = "rank-files"
+source = "somebody"
+licence = "CC0-1.0"
+
+[[data_set.files]]
+url = "https://example.org/a.yml"
+
+[[data_set.files]]
+name = "b.yml"
+url = "https://example.org/x.yml"
+mirrors = ["http://127.0.0.1:8000/b.yml"]
 "#;
 
 fn problem(text: &str) -> (usize, String) {
@@ -73,8 +88,13 @@ fn rows_of_one_network_share_its_weights() {
     let registry = Registry::built_in().unwrap();
     let [base, large] = ["BossNet-T0", "BossNet-T0@288"].map(|name| registry.find(name).unwrap());
     assert_eq!(base.checkpoint, large.checkpoint);
-    assert_eq!(base.checkpoint.url, "https://github.com/changlin31/BossNAS/releases/download/v0.1/BossNet-T0-80_8.pth");
-    assert_eq!((base.checkpoint.state_dict, base.checkpoint.sha256), (StateDict::Auto, None));
+    assert_eq!(
+        base.checkpoint.file.url.as_str(),
+        "https://github.com/changlin31/BossNAS/releases/download/v0.1/BossNet-T0-80_8.pth"
+    );
+    assert_eq!((base.checkpoint.state_dict, base.checkpoint.file.sha256), (StateDict::Auto, None));
+    let models: Vec<&str> = registry.models_of("BossNet-T0-80_8").map(|model| model.name.as_str()).collect();
+    assert_eq!(models, ["BossNet-T0", "BossNet-T0@288"]);
     assert_eq!(base.checkpoint.licence, "none stated upstream");
 }
 
@@ -100,9 +120,15 @@ fn names_and_aliases_are_found_in_any_case() {
 fn a_complete_registry_is_read() {
     let registry = Registry::parse("test.toml", GOOD).unwrap();
     let one = registry.find("UNO").unwrap();
-    assert_eq!((one.size, one.checkpoint.bytes, one.checkpoint.state_dict), (224, Some(12), StateDict::ModelEma));
-    assert!(one.checkpoint.sha256.is_some());
+    let checkpoint = &one.checkpoint;
+    assert_eq!((one.size, checkpoint.file.bytes, checkpoint.state_dict), (224, Some(12), StateDict::ModelEma));
+    assert!(checkpoint.file.sha256.is_some());
     assert_eq!(registry.find("two").unwrap().published, None);
+    let set = registry.data_set("NUMBERS").unwrap();
+    assert_eq!((set.layout, set.files.len()), (Layout::RankFiles, 2));
+    let [first, second] = set.files.as_slice() else { panic!("{set:?}") };
+    assert_eq!((first.name.as_str(), second.name.as_str()), ("a.yml", "b.yml"));
+    assert_eq!(second.mirrors[0].as_str(), "http://127.0.0.1:8000/b.yml");
 }
 
 #[test]
@@ -120,7 +146,7 @@ fn a_mistake_is_named_with_its_line() {
     assert_eq!(with("\"model_ema\"", "\"ema\"").1, "`ema` is no state dict, expected auto, model_ema or model");
     let (line, text) = with("https://", "http://");
     assert_eq!(line, 5);
-    assert!(text.ends_with("it must start with https://"), "{text}");
+    assert!(text.ends_with("it must start with https://, since it is not an address of this machine"), "{text}");
     let (line, text) = with("ba7816", "xa7816");
     assert_eq!(line, 7);
     assert!(text.contains("no SHA-256 digest"), "{text}");
@@ -153,6 +179,60 @@ fn an_unknown_key_a_missing_key_and_broken_toml_are_named_with_their_line() {
     assert!(text.contains("duplicate key"), "{text}");
     let (_, text) = problem("");
     assert!(text.contains("missing field `schema`"), "{text}");
+}
+
+#[test]
+fn a_mistake_in_a_data_set_is_named_with_its_line() {
+    assert_eq!(with("\"numbers\"", "\"One\"").1, "`One` is there already, in line 12", "one name, one thing");
+    let (line, text) = with("\"rank-files\"", "\"zip\"");
+    assert_eq!((line, text.as_str()), (28, "`zip` is no layout, expected cifar10, cifar100 or rank-files"));
+    let (_, text) = with("\"rank-files\"", "\"cifar10\"");
+    assert_eq!(text, "a data set of layout cifar10 with 2 files, expected 1");
+    let (_, text) = with("name = \"b.yml\"", "name = \"A.yml\"");
+    assert!(text.starts_with("`A.yml` is there already"), "{text}");
+    for name in ["../b", ".b", "b/c", "b.", "", "b c"] {
+        let (line, text) = with("name = \"b.yml\"", &format!("name = \"{name}\""));
+        assert_eq!(line, 36);
+        assert!(text.contains("is no file name"), "{text}");
+    }
+    let (line, text) = with("http://127.0.0.1:8000/b.yml", "http://127.0.0.1:8000/");
+    assert_eq!(line, 38);
+    assert!(text.ends_with("it names no file"), "{text}");
+    let (line, text) = with("source = \"somebody\"", "source = \"somebody\"\ncolour = 1");
+    assert_eq!(line, 30);
+    assert!(text.contains("unknown field `colour`"), "{text}");
+    let twice = format!(
+        "{GOOD}\n[[checkpoint]]\nname = \"w2\"\nurl = \"https://h/Weights.pth\"\nstate_dict = \"auto\"\nlicence = \"\"\n"
+    );
+    assert_eq!(
+        problem(&twice),
+        (42, "`Weights.pth` is there already, in line 5".to_owned()),
+        "mirrors serve base names"
+    );
+}
+
+#[test]
+fn what_can_be_fetched_is_found_by_all_its_names() {
+    let registry = Registry::built_in().unwrap();
+    for name in ["BossNet-T0", "t0^", "bossnet-t0-80_8", "BossNet-T0-80_8.pth", " T0@288 "] {
+        let entry = registry.entry(name);
+        assert!(matches!(entry, Some(Entry::Checkpoint(found)) if found.name == "BossNet-T0-80_8"), "{name}");
+    }
+    assert!(matches!(registry.entry("cifar10"), Some(Entry::DataSet(set)) if set.name == "CIFAR-10"));
+    assert_eq!(registry.entry("T7"), None);
+    assert_eq!(registry.nearest_entries("cifar1"), ["CIFAR-10", "CIFAR-100"]);
+    assert_eq!(registry.nearest_entries("BossNet-T9")[0], "BossNet-T0");
+}
+
+#[test]
+fn the_data_sets_have_their_digests() {
+    let registry = Registry::built_in().unwrap();
+    let digest = |name: &str| registry.data_set(name).unwrap().files[0].sha256.unwrap().to_string();
+    assert_eq!(digest("CIFAR-10"), "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce");
+    assert_eq!(digest("CIFAR-100"), "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7");
+    for set in registry.data_sets() {
+        assert!(set.files.iter().all(|file| file.sha256.is_some() && file.bytes.is_some()), "{}", set.name);
+    }
 }
 
 #[test]

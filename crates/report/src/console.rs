@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::{ColorChoice, Exit, Failure, Style, escape, json};
+use crate::{ColorChoice, Exit, Failure, Progress, Style, escape, json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Errors only.
     Quiet,
-    /// Notes too.
+    /// Notes, warnings and progress too.
     #[default]
     Normal,
     /// And details.
@@ -97,6 +97,18 @@ impl Console {
         if self.is_verbose() {
             say(&self.err.dim("--"), &text.to_string());
         }
+    }
+
+    /// Warns the person, unless `-q` was given.
+    pub fn warn(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            say(&self.err.yellow("warning:"), &text.to_string());
+        }
+    }
+
+    /// Bars for long work, on a terminal and without `-q`.
+    pub fn progress(&self) -> Progress {
+        Progress::new(self.verbosity >= Verbosity::Normal && io::stderr().is_terminal())
     }
 
     /// Shows why a command failed and returns how the program ends: `error:` and the chain of causes in one sentence,

@@ -1,24 +1,32 @@
-//! `list`: the models that have a name.
+//! `list`: the models and data sets that have a name.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use bossnas_hub::Model;
+use bossnas_hub::cache::{Cache, Lock};
+use bossnas_hub::{DataSet, Model, RemoteFile, Url};
 use bossnas_model::arch::Architecture;
 use bossnas_model::cost;
 use bossnas_report::{Align, Table, units};
 use serde::Serialize;
 
 use super::context::Context;
+use super::stored::{Stored, StoredReport};
 
-/// List the models that have a name
+/// List the models and data sets that have a name
 ///
 /// Parameters and multiply-adds are counted from the network at its size; accuracies are the published ones.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  bossnas-zoo list\n  bossnas-zoo list --json\n  bossnas-zoo list --registry my-registry.toml"
-)]
+#[command(after_help = "Examples:
+  bossnas-zoo list
+  bossnas-zoo list --data-sets
+  bossnas-zoo list --json
+  bossnas-zoo list --registry my-registry.toml")]
 pub(crate) struct Args {
-    /// Print one JSON document, with addresses and all published figures
+    /// The data sets instead of the models
+    #[arg(long)]
+    data_sets: bool,
+    /// Print one JSON document: models and data sets with addresses and all published figures
     #[arg(long)]
     json: bool,
 }
@@ -27,6 +35,7 @@ pub(crate) struct Args {
 struct Listing<'a> {
     registry: &'a str,
     models: Vec<Row<'a>>,
+    data_sets: Vec<DataSetRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -39,6 +48,29 @@ struct Row<'a> {
     madds: Option<u64>,
     published: Option<Published>,
     checkpoint: Checkpoint,
+    /// Its weights on this machine.
+    fetched: Option<StoredReport>,
+}
+
+#[derive(Serialize)]
+struct DataSetRow<'a> {
+    name: &'a str,
+    aliases: &'a [String],
+    layout: &'static str,
+    source: &'a str,
+    licence: &'a str,
+    files: Vec<FileRow<'a>>,
+    /// Where it is unpacked on this machine.
+    folder: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct FileRow<'a> {
+    name: &'a str,
+    url: &'a str,
+    mirrors: Vec<&'a str>,
+    bytes: Option<u64>,
+    sha256: Option<String>,
 }
 
 /// Published figures of a model.
@@ -56,6 +88,7 @@ pub(crate) struct Published {
 #[derive(Serialize)]
 pub(crate) struct Checkpoint {
     pub(crate) url: String,
+    mirrors: Vec<String>,
     bytes: Option<u64>,
     sha256: Option<String>,
     state_dict: &'static str,
@@ -65,11 +98,34 @@ pub(crate) struct Checkpoint {
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let registry = context.registry()?;
     let models = registry.models().iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
-    let listing = Listing { registry: registry.origin(), models };
+    let cache = Cache::of_user()?;
+    let lock = cache.lock()?;
+    let data_sets = registry.data_sets().iter().map(|set| data_set_row(set, &cache, &lock)).collect();
+    let listing = Listing { registry: registry.origin(), models, data_sets };
     if args.json {
         return context.console.json("list", &listing);
     }
-    context.console.print(table(&listing).render(context.console.style()))
+    let table = if args.data_sets { data_set_table(&listing) } else { table(&listing) };
+    context.console.print(table.render(context.console.style()))
+}
+
+fn data_set_row<'a>(set: &'a DataSet, cache: &Cache, lock: &Lock) -> DataSetRow<'a> {
+    let file = |file: &'a RemoteFile| FileRow {
+        name: &file.name,
+        url: file.url.as_str(),
+        mirrors: file.mirrors.iter().map(Url::as_str).collect(),
+        bytes: file.bytes,
+        sha256: file.sha256.map(|digest| digest.to_string()),
+    };
+    DataSetRow {
+        name: &set.name,
+        aliases: &set.aliases,
+        layout: set.layout.name(),
+        source: &set.source,
+        licence: &set.licence,
+        files: set.files.iter().map(file).collect(),
+        folder: cache.fetched_data_set(lock, set).map(|fetched| fetched.folder),
+    }
 }
 
 fn row(model: &Model) -> anyhow::Result<Row<'_>> {
@@ -86,6 +142,7 @@ fn row(model: &Model) -> anyhow::Result<Row<'_>> {
         madds: cost.as_ref().map(cost::Cost::multiply_adds),
         published: Published::of(model),
         checkpoint: Checkpoint::of(model),
+        fetched: Stored::of_model(model)?.map(|stored| stored.report()),
     })
 }
 
@@ -114,9 +171,10 @@ impl Checkpoint {
     pub(crate) fn of(model: &Model) -> Self {
         let checkpoint = &model.checkpoint;
         Self {
-            url: checkpoint.url.clone(),
-            bytes: checkpoint.bytes,
-            sha256: checkpoint.sha256.map(|digest| digest.to_string()),
+            url: checkpoint.file.url.to_string(),
+            mirrors: checkpoint.file.mirrors.iter().map(Url::to_string).collect(),
+            bytes: checkpoint.file.bytes,
+            sha256: checkpoint.file.sha256.map(|digest| digest.to_string()),
             state_dict: checkpoint.state_dict.name(),
             licence: checkpoint.licence.clone(),
         }
@@ -130,6 +188,7 @@ fn table(listing: &Listing<'_>) -> Table {
         ("params", Align::Right),
         ("madds", Align::Right),
         ("top-1", Align::Right),
+        ("fetched", Align::Left),
         ("arch", Align::Left),
         ("aliases", Align::Left),
     ]);
@@ -141,8 +200,34 @@ fn table(listing: &Listing<'_>) -> Table {
             counted(row.params),
             counted(row.madds),
             row.published.as_ref().map_or_else(|| "-".to_owned(), |published| format!("{:.1} %", published.top1)),
+            row.fetched.as_ref().map_or("-", StoredReport::word).to_owned(),
             row.arch.clone(),
             row.aliases.join(", "),
+        ]);
+    }
+    table
+}
+
+fn data_set_table(listing: &Listing<'_>) -> Table {
+    let mut table = Table::new([
+        ("name", Align::Left),
+        ("layout", Align::Left),
+        ("files", Align::Right),
+        ("bytes", Align::Right),
+        ("fetched", Align::Left),
+        ("aliases", Align::Left),
+        ("licence", Align::Left),
+    ]);
+    for row in &listing.data_sets {
+        let bytes: Option<u64> = row.files.iter().map(|file| file.bytes).sum();
+        table.row([
+            row.name.to_owned(),
+            row.layout.to_owned(),
+            row.files.len().to_string(),
+            bytes.map_or_else(|| "-".to_owned(), units::bytes),
+            if row.folder.is_some() { "yes" } else { "-" }.to_owned(),
+            row.aliases.join(", "),
+            row.licence.to_owned(),
         ]);
     }
     table

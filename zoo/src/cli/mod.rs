@@ -6,6 +6,8 @@ mod completions;
 mod context;
 mod demo;
 mod export;
+mod exported;
+mod fetch;
 mod file_kind;
 mod info;
 mod inspect;
@@ -13,9 +15,9 @@ mod interrupt;
 mod list;
 mod man;
 mod model;
-mod notes;
 mod run;
 mod size;
+mod stored;
 mod subject;
 
 use std::ffi::OsString;
@@ -55,8 +57,8 @@ struct Global {
     #[arg(
         long,
         global = true,
-        value_name = "FILE",
-        help = "Registry of models instead of the built-in one [or: $BOSSNAS_REGISTRY]"
+        value_name = "FILE|URL",
+        help = "Registry of models instead of the built-in one; one at a URL must have been fetched [or: $BOSSNAS_REGISTRY]"
     )]
     registry: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ struct Global {
 enum Command {
     List(list::Args),
     Info(info::Args),
+    Fetch(Box<fetch::Args>),
     Arch(arch::Args),
     Inspect(inspect::Args),
     Export(Box<export::Args>),
@@ -79,6 +82,7 @@ impl Command {
         match self {
             Self::List(args) => list::run(&args, context),
             Self::Info(args) => info::run(&args, context),
+            Self::Fetch(args) => fetch::run(&args, context),
             Self::Arch(args) => arch::run(&args, context),
             Self::Inspect(args) => inspect::run(&args, context),
             Self::Export(args) => export::run(&args, context),
@@ -148,14 +152,16 @@ fn color_parser() -> impl TypedValueParser<Value = ColorChoice> {
 }
 
 fn after_help() -> String {
-    // The others belong to commands that do not exist yet.
-    let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::CheckFailed];
+    // The other one belongs to commands that do not exist yet.
+    let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::CheckFailed, Exit::Network, Exit::Stopped];
     let codes = codes.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
     format!(
         "Examples:
   bossnas-zoo demo
+  bossnas-zoo fetch BossNet-T0
   bossnas-zoo info BossNet-T0
-  bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth
+  bossnas-zoo export BossNet-T0 --onnx
+  bossnas-zoo run BossNet-T0 --input image.npy
   bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet
 
 MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.

@@ -70,7 +70,8 @@ fn explain(registry: &Registry, error: &ResolveError) -> Failure {
     }
 }
 
-fn alternatives(names: &[String]) -> String {
+/// `a`, `b` or `c`.
+pub(crate) fn alternatives(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),

@@ -5,26 +5,31 @@ use std::time::{Duration, Instant};
 
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_files::npy::{self, Array};
+use bossnas_hub::Resolved;
+use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Failure, Table, units};
 use bossnas_zoo::runtime::Tract;
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::context::Context;
+use super::{exported, model};
 
-/// Run an ONNX file on arrays
+/// Run a model on arrays
 ///
+/// MODEL is an ONNX file, or the name of a model that was fetched, which is exported once into the cache.
 /// Inputs and outputs are .npy files. With one input its name may be left out. An output may be any value of the file
 /// (`layer3.0`, say), not only those that it declares.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  bossnas-zoo run BossNet-T0 --input image.npy --output logits.npy
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image=image.npy --output logits=logits.npy
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --output layer3.0=map.npy --json")]
 pub(crate) struct Args {
-    /// The ONNX file
-    #[arg(value_name = "FILE.onnx")]
-    file: PathBuf,
+    /// An ONNX file, or a name from `bossnas-zoo list`
+    #[arg(value_name = "MODEL")]
+    model: String,
     /// An input array; repeat it for each input
     #[arg(long, value_name = "[NAME=]X.npy", required = true)]
     input: Vec<String>,
@@ -50,6 +55,8 @@ struct Document {
     runtime: &'static str,
     /// Where the weights of the file come from, if it is one of ours.
     weights: Option<String>,
+    /// Of weights that were fetched: why they are believed to be the right ones.
+    trust: Option<&'static str>,
     outputs: Vec<Output>,
     load_seconds: f64,
     run_seconds: f64,
@@ -69,7 +76,8 @@ struct Output {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let summary = Summary::of_file(&args.file)?;
+    let (file, trust) = find(&args.model, context)?;
+    let summary = Summary::of_file(&file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
     let wanted = wanted(&targets, &summary.outputs)?;
@@ -79,7 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let start = Instant::now();
     let shapes: Vec<(&str, &[usize])> =
         inputs.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect();
-    let model = Tract::load_values(&args.file, &shapes, wanted.as_deref())?;
+    let model = Tract::load_values(&file, &shapes, wanted.as_deref())?;
     let load_time = start.elapsed();
     let start = Instant::now();
     let outputs = model.run(&inputs.iter().map(|(_, array)| array).collect::<Vec<_>>())?;
@@ -94,9 +102,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         reports.push(Output::new(name, array, target));
     }
     let document = Document {
-        file: args.file.clone(),
+        file,
         runtime: "tract",
         weights: source,
+        trust: trust.map(Trust::name),
         outputs: reports,
         load_seconds: load_time.as_secs_f64(),
         run_seconds: run_time.as_secs_f64(),
@@ -115,6 +124,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         time(document.run_seconds)
     ));
     Ok(())
+}
+
+/// The ONNX file that MODEL is, or that of the model with this name.
+fn find(text: &str, context: &Context) -> anyhow::Result<(PathBuf, Option<Trust>)> {
+    let path = Path::new(text);
+    // What is there is meant, whatever it is; its reader says what is wrong with it.
+    if path.exists() {
+        return Ok((path.to_owned(), None));
+    }
+    let registry = context.registry()?;
+    match model::find(&registry, text)? {
+        Resolved::Registered(model) => {
+            let (path, trust) = exported::onnx(model, context)?;
+            Ok((path, Some(trust)))
+        }
+        Resolved::File(path) => Ok((path, None)),
+        Resolved::Architecture(arch) => Err(Failure::usage(format!("{arch} has no weights to run"))
+            .hint(format!("`bossnas-zoo export {arch} -o FILE.onnx` makes an untrained file"))
+            .into()),
+    }
 }
 
 /// `NAME=PATH`, or a path alone. A file whose own name has a `=` is a path.

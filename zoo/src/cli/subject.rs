@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
-use bossnas_converter::onnx::Source;
+use bossnas_converter::onnx::{Batch, Metadata, Source};
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
+use bossnas_model::pass::Pass;
+use bossnas_model::preprocess::Preprocessing;
 use bossnas_report::Failure;
+use bossnas_zoo::labels;
+use bossnas_zoo::notes::Notes;
 
 use super::file_kind::FileKind;
-use super::notes::Notes;
 use super::size::Size;
+use super::stored::Stored;
 use super::{arch, model};
 
 /// A network and what is known of it beside its architecture.
@@ -27,6 +31,8 @@ pub(crate) struct Subject {
     pub(crate) licence: Option<String>,
     /// The checkpoint that MODEL is, if it is one.
     pub(crate) checkpoint: Option<PathBuf>,
+    /// The checkpoint of the model of that name, if it was fetched.
+    pub(crate) stored: Option<Stored>,
     /// What was assumed, since weights do not tell it.
     pub(crate) assumed: Vec<String>,
 }
@@ -45,17 +51,27 @@ impl Subject {
         }
     }
 
-    fn of_model(model: &Model) -> anyhow::Result<Self> {
+    /// A model of the registry.
+    pub(crate) fn of_model(model: &Model) -> anyhow::Result<Self> {
         let mut subject = Self::of_architecture(model.arch.clone())?;
         subject.name = Some(model.name.clone());
         subject.size = Size::square(model.size);
         subject.licence = Some(model.checkpoint.licence.clone());
+        subject.stored = Stored::of_model(model)?;
         Ok(subject)
     }
 
     fn of_architecture(arch: Architecture) -> anyhow::Result<Self> {
         let net = model::network(arch)?;
-        Ok(Self { name: None, net, size: Size::DEFAULT, licence: None, checkpoint: None, assumed: Vec::new() })
+        Ok(Self {
+            name: None,
+            net,
+            size: Size::DEFAULT,
+            licence: None,
+            checkpoint: None,
+            stored: None,
+            assumed: Vec::new(),
+        })
     }
 
     /// The network that a loose checkpoint holds, if its weights leave no doubt.
@@ -76,7 +92,7 @@ impl Subject {
             ([], [net]) => Self::of_architecture(net.clone().into())?,
             _ => return Err(undecided(path, &known, &candidates, &reasons).into()),
         };
-        Ok(Self { checkpoint: Some(path.to_owned()), assumed: reasons, ..subject })
+        Ok(Self { checkpoint: Some(path.to_owned()), stored: None, assumed: reasons, ..subject })
     }
 
     /// What files of this network are called: the name without its size, or the architecture, in file-name letters.
@@ -107,6 +123,28 @@ impl Subject {
         })?;
         let source = Notes::read(&checkpoint).source.unwrap_or_else(|| Source::StateDict(weights.name().to_string()));
         Ok((weights, source))
+    }
+
+    /// What an ONNX file of it says about itself.
+    pub(crate) fn metadata(&self, size: Size, passes: &[Pass], source: Source) -> Metadata {
+        // Weights from a seed are nobody's work.
+        let trained = matches!(source, Source::StateDict(_));
+        Metadata {
+            architecture: self.net.clone(),
+            model: self.name.clone(),
+            passes: passes.to_vec(),
+            source,
+            preprocessing: Preprocessing::published(size.into()),
+            // Only of registered networks it is known what they were trained on.
+            labels: if self.name.is_some() { labels::imagenet() } else { Vec::new() },
+            licence: self.licence.clone().filter(|_| trained),
+        }
+    }
+
+    /// The name of an ONNX file of it.
+    pub(crate) fn onnx_name(&self, size: Size, batch: Batch) -> String {
+        let batch = batch.fixed().map_or_else(|| "dyn".to_owned(), |images| images.to_string());
+        format!("{}-{size}-b{batch}.onnx", self.slug())
     }
 
     /// The name, or the architecture.

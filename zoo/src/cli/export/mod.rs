@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bossnas_converter::checkpoint::Choice;
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, MAX_OPSET, MIN_OPSET};
+use bossnas_hub::Registry;
 use bossnas_report::Failure;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -19,13 +20,16 @@ use super::subject::Subject;
 
 /// Write networks as ONNX files, verified
 ///
-/// The weights come from a checkpoint (.pth, .pt or .safetensors), or from a seed, and then the network is untrained.
+/// The weights come from a checkpoint (.pth, .pt or .safetensors), from what `bossnas-zoo fetch` brought, or from a seed, and
+/// then the network is untrained. Without MODEL every model that was fetched is exported.
 /// Batch norms and the scale of attention are folded into the weights. Before a file gets its name it is loaded by tract
 /// and compared with a float64 evaluation of the network; one that differs is kept as NAME.rejected.onnx and the command
 /// ends with exit code 3.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
+  bossnas-zoo export --onnx
+  bossnas-zoo export BossNet-T0 -o t0.onnx
   bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth
   bossnas-zoo export T0 T0@288 --checkpoint BossNet-T0-80_8.pth -o models/
   bossnas-zoo export BossNet-T1 --checkpoint t1.pth --state-dict model --size 256x320 --batch 8 --opset 18
@@ -73,9 +77,9 @@ pub(crate) struct Args {
     /// Do not compare the file with the float64 evaluation
     #[arg(long)]
     no_verify: bool,
-    /// Seed of the weights when there is no checkpoint
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "checkpoint")]
-    seed: u64,
+    /// Seed of untrained weights, also for a model that was fetched [default: 0 where there is no checkpoint]
+    #[arg(long, value_name = "N", conflicts_with = "checkpoint")]
+    seed: Option<u64>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -119,11 +123,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let registry = context.registry()?;
     let choice = Choice::from(args.state_dict);
     let subjects = match (args.models.as_slice(), &args.checkpoint) {
-        ([], None) => {
-            return Err(Failure::usage("nothing to export: no MODEL and no --checkpoint")
-                .hint("`bossnas-zoo export BossNet-T0 --checkpoint FILE`, or `bossnas-zoo list` for the names")
-                .into());
-        }
+        ([], None) => fetched(&registry)?,
         ([], Some(path)) => vec![Subject::of_checkpoint(&registry, path, choice)?],
         (models, _) => models
             .iter()
@@ -132,6 +132,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     };
     for line in subjects.iter().flat_map(|subject| &subject.assumed) {
         context.console.note(line);
+    }
+    let untrained = |subject: &&Subject| subject.stored.is_none() && subject.checkpoint.is_none();
+    if args.checkpoint.is_none() && args.seed.is_none() {
+        for name in subjects.iter().filter(untrained).filter_map(|subject| subject.name.as_deref()) {
+            context
+                .console
+                .note(format_args!("{name} was not fetched: its weights are untrained (`bossnas-zoo fetch {name}`)"));
+        }
     }
     let plans =
         subjects.iter().map(|subject| Plan::new(args, subject, subjects.len())).collect::<Result<Vec<_>, _>>()?;
@@ -155,6 +163,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         context.console.json("export", &document)?;
     }
     rejected.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// Every model whose weights are on this machine.
+fn fetched(registry: &Registry) -> anyhow::Result<Vec<Subject>> {
+    let subjects = registry.models().iter().map(Subject::of_model).collect::<anyhow::Result<Vec<_>>>()?;
+    let subjects: Vec<Subject> = subjects.into_iter().filter(|subject| subject.stored.is_some()).collect();
+    if subjects.is_empty() {
+        return Err(Failure::usage("nothing to export: no MODEL, no --checkpoint, and no model was fetched")
+            .hint("`bossnas-zoo fetch BossNet-T0` brings one, `bossnas-zoo list` has the names")
+            .into());
+    }
+    Ok(subjects)
 }
 
 #[cfg(test)]

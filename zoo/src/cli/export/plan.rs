@@ -6,21 +6,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Choice, write_safetensors};
-use bossnas_converter::onnx::{Metadata, Options, Source};
+use bossnas_converter::onnx::{Options, Source};
 use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
-use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::weights::{SharedWeights, Weights};
 use bossnas_report::Failure;
 use bossnas_zoo::export::{ExportError, Job, export};
-use bossnas_zoo::labels;
+use bossnas_zoo::notes::Notes;
 use bossnas_zoo::verify::VerifyError;
 
 use super::Args;
 use super::report::{FileReport, OnnxReport, WeightsReport};
 use crate::cli::model;
-use crate::cli::notes::Notes;
 use crate::cli::size::Size;
+use crate::cli::stored::Stored;
 use crate::cli::subject::Subject;
 
 /// One file to write.
@@ -41,8 +40,7 @@ impl<'a> Plan<'a> {
         let name = if args.safetensors {
             format!("{}.safetensors", subject.slug())
         } else {
-            let batch = args.batch.fixed().map_or_else(|| "dyn".to_owned(), |images| images.to_string());
-            format!("{}-{size}-b{batch}.onnx", subject.slug())
+            subject.onnx_name(size, args.batch)
         };
         let target = match &args.output {
             None => PathBuf::from(name),
@@ -58,33 +56,33 @@ impl<'a> Plan<'a> {
 
     pub(super) fn carry_out(&self, args: &Args, choice: Choice) -> anyhow::Result<FileReport> {
         let subject = self.subject;
-        let (weights, source): (SharedWeights, Source) =
-            match args.checkpoint.as_deref().or(subject.checkpoint.as_deref()) {
-                Some(path) => {
-                    let (weights, source) = subject.weights(path, choice)?;
-                    (Arc::new(weights), source)
-                }
-                None => {
-                    (Arc::new(Initial::new(&subject.net.graph(), args.seed)), Source::Untrained { seed: args.seed })
-                }
-            };
-        if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }
+        let given = args.checkpoint.as_deref().or(subject.checkpoint.as_deref());
+        // A seed that was asked for means untrained weights.
+        let stored = subject.stored.as_ref().filter(|_| given.is_none() && args.seed.is_none());
+        let (weights, source): (SharedWeights, Source) = match (given, stored) {
+            (Some(path), _) => {
+                let (weights, source) = subject.weights(path, choice)?;
+                (Arc::new(weights), source)
+            }
+            (None, Some(stored)) => {
+                let (weights, source) = subject.weights(&stored.weights(choice)?, Choice::Auto)?;
+                (Arc::new(weights), source)
+            }
+            (None, None) => {
+                let seed = args.seed.unwrap_or_default();
+                (Arc::new(Initial::new(&subject.net.graph(), seed)), Source::Untrained { seed })
+            }
+        };
+        let mut report =
+            if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }?;
+        report.weights.trust = stored.map(|stored| stored.trust().name());
+        report.weights.unconfirmed = stored.and_then(Stored::unconfirmed);
+        Ok(report)
     }
 
     fn onnx(&self, args: &Args, weights: SharedWeights, source: Source) -> anyhow::Result<FileReport> {
-        // Weights from a seed are nobody's work.
-        let trained = matches!(source, Source::StateDict(_));
         let passes = if args.no_fold { &Pass::INFERENCE[..1] } else { &Pass::INFERENCE[..] };
-        let metadata = Metadata {
-            architecture: self.subject.net.clone(),
-            model: self.subject.name.clone(),
-            passes: passes.to_vec(),
-            source,
-            preprocessing: Preprocessing::published(self.size.into()),
-            // Only of registered networks it is known what they were trained on.
-            labels: if self.subject.name.is_some() { labels::imagenet() } else { Vec::new() },
-            licence: self.subject.licence.clone().filter(|_| trained),
-        };
+        let metadata = self.subject.metadata(self.size, passes, source);
         let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
         let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
         let exported = export(&job, &self.target).map_err(|error| match error {
@@ -102,7 +100,7 @@ impl<'a> Plan<'a> {
 
     fn safetensors(&self, weights: &dyn Weights, source: &Source) -> anyhow::Result<FileReport> {
         let start = Instant::now();
-        let notes = Notes::entries(&self.subject.net, source);
+        let notes = Notes::entries(Some(&self.subject.net), source);
         write_safetensors(&self.target, weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
         Ok(self.report("safetensors", source, bytes, start.elapsed()))
@@ -125,6 +123,8 @@ impl<'a> Plan<'a> {
                 state_dict,
                 seed,
                 sha256: None,
+                trust: None,
+                unconfirmed: None,
             },
             onnx: None,
             seconds: time.as_secs_f64(),

@@ -33,6 +33,16 @@ pub(super) struct WeightsReport {
     pub(super) state_dict: Option<String>,
     pub(super) seed: Option<u64>,
     pub(super) sha256: Option<String>,
+    /// Of weights that were fetched: why they are believed to be the right ones.
+    pub(super) trust: Option<&'static str>,
+    /// A warning, if nobody knows whether they are.
+    #[serde(serialize_with = "is_there")]
+    pub(super) unconfirmed: Option<&'static str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde asks for a reference")]
+fn is_there<S: serde::Serializer>(warning: &Option<&'static str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(warning.is_some())
 }
 
 #[derive(Serialize)]
@@ -86,6 +96,9 @@ impl FileReport {
             line("network", self.arch.clone())?;
         }
         line("weights", self.weights.source.clone())?;
+        if let Some(warning) = self.weights.unconfirmed {
+            line("trust", style.yellow(warning))?;
+        }
         let time = units::duration(Duration::from_secs_f64(self.seconds));
         let path = bossnas_report::escape(&self.path.display().to_string()).into_owned();
         line("file", format!("{path}, {}, {time}", units::bytes(self.bytes)))?;

@@ -7,11 +7,12 @@ use bossnas_converter::onnx::OnnxModel;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::{Console, Failure};
+use bossnas_zoo::notes::Notes;
 use serde::Serialize;
 
 use crate::cli::file_kind::FileKind;
-use crate::cli::notes::Notes;
 use crate::cli::size::Size;
+use crate::cli::stored::{Stored, StoredReport};
 use crate::cli::{arch, list, model};
 
 /// A network and where it comes from.
@@ -32,9 +33,20 @@ pub(super) struct Described {
 #[serde(untagged)]
 enum Origin {
     Architecture {},
-    Registered { aliases: Vec<String>, published: Option<list::Published>, checkpoint: list::Checkpoint },
-    Checkpoint { weights: Weights },
-    Onnx { onnx: Onnx },
+    Registered {
+        aliases: Vec<String>,
+        published: Option<list::Published>,
+        checkpoint: list::Checkpoint,
+        fetched: Option<StoredReport>,
+        #[serde(skip)]
+        fetched_line: String,
+    },
+    Checkpoint {
+        weights: Weights,
+    },
+    Onnx {
+        onnx: Onnx,
+    },
 }
 
 #[derive(Serialize)]
@@ -83,6 +95,7 @@ impl Described {
     }
 
     fn of_model(model: &Model) -> anyhow::Result<Self> {
+        let stored = Stored::of_model(model)?;
         Ok(Self {
             name: model.name.clone(),
             net: model::network(model.arch.clone())?,
@@ -91,6 +104,16 @@ impl Described {
                 aliases: model.aliases.clone(),
                 published: list::Published::of(model),
                 checkpoint: list::Checkpoint::of(model),
+                fetched_line: stored.as_ref().map_or_else(
+                    || {
+                        format!(
+                            "no: `bossnas-zoo fetch {}` brings its weights, until then they are untrained",
+                            model.name
+                        )
+                    },
+                    Stored::line,
+                ),
+                fetched: stored.map(|stored| stored.report()),
             },
         })
     }
@@ -153,11 +176,12 @@ impl Described {
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         match &self.origin {
             Origin::Architecture {} => Vec::new(),
-            Origin::Registered { aliases, published, checkpoint } => {
+            Origin::Registered { aliases, published, checkpoint, fetched_line, .. } => {
                 let aliases = (!aliases.is_empty()).then(|| ("aliases", aliases.join(", ")));
                 let published = published.as_ref().map(|published| ("published", published.to_string()));
                 let licence = format!("{} (licence: {})", checkpoint.url, checkpoint.licence);
-                aliases.into_iter().chain(published).chain([("checkpoint", licence)]).collect()
+                let fetched = ("fetched", fetched_line.clone());
+                aliases.into_iter().chain(published).chain([("checkpoint", licence), fetched]).collect()
             }
             Origin::Checkpoint { weights } => {
                 let fits = if weights.models.is_empty() { &weights.candidates } else { &weights.models };

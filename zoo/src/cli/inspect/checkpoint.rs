@@ -78,7 +78,7 @@ enum Error {
 }
 
 fn read(path: &Path, context: &Context) -> Result<Document, Error> {
-    let registry = context.registry().map_err(Error::Other)?;
+    let registry = context.registry().map_err(|failure| Error::Other(failure.into()))?;
     let checkpoint = Checkpoint::open(path).map_err(Error::Checkpoint)?;
     let dict = |&name: &StateDictName| Ok(describe(&checkpoint.named_state_dict(name)?, &registry));
     Ok(Document {

@@ -15,21 +15,21 @@ const SEED: &str = "untrained_seed";
 
 /// The notes of a file; empty for files that have none.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     /// The network, whose activation and last stride leave no trace in weights.
-    pub(crate) architecture: Option<BossNet>,
+    pub architecture: Option<BossNet>,
     /// The state dict that the weights were, or that they were never trained.
-    pub(crate) source: Option<Source>,
+    pub source: Option<Source>,
 }
 
 impl Notes {
     /// The notes in a checkpoint.
-    pub(crate) fn read(checkpoint: &Checkpoint) -> Self {
+    pub fn read(checkpoint: &Checkpoint) -> Self {
         checkpoint.metadata().map(Self::parse).unwrap_or_default()
     }
 
     /// The network that the file says it holds, if its weights fit it.
-    pub(crate) fn network(&self, weights: &dyn Weights) -> Option<BossNet> {
+    pub fn network(&self, weights: &dyn Weights) -> Option<BossNet> {
         self.architecture.clone().filter(|net| check(net.graph().params(), weights).is_ok())
     }
 
@@ -42,13 +42,14 @@ impl Notes {
         Self { architecture: entries.get(ARCHITECTURE).and_then(|text| text.parse().ok()), source: seed.or(state_dict) }
     }
 
-    /// As entries of a file.
-    pub(crate) fn entries(net: &BossNet, source: &Source) -> BTreeMap<String, String> {
+    /// As entries of a file. Of weights whose network is not known only their origin is noted.
+    pub fn entries(net: Option<&BossNet>, source: &Source) -> BTreeMap<String, String> {
         let origin = match source {
             Source::StateDict(name) => (STATE_DICT.to_owned(), name.clone()),
             Source::Untrained { seed } => (SEED.to_owned(), seed.to_string()),
         };
-        BTreeMap::from([(ARCHITECTURE.to_owned(), net.to_string()), origin])
+        let architecture = net.map(|net| (ARCHITECTURE.to_owned(), net.to_string()));
+        architecture.into_iter().chain([origin]).collect()
     }
 }
 
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn what_is_noted_is_read_back() {
         for source in [Source::Untrained { seed: 7 }, Source::StateDict("model_ema".to_owned())] {
-            let notes = Notes::parse(&Notes::entries(&BossNet::t1(), &source));
+            let notes = Notes::parse(&Notes::entries(Some(&BossNet::t1()), &source));
             assert_eq!(notes, Notes { architecture: Some(BossNet::t1()), source: Some(source) });
         }
     }

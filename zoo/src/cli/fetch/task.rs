@@ -1,0 +1,129 @@
+//! What was asked for: entries of the registry.
+
+use bossnas_hub::{Checkpoint, DataSet, Entry, Registry, RemoteFile};
+use bossnas_model::arch::{Architecture, BossNet};
+use bossnas_report::Failure;
+use bossnas_zoo::fetch::{Content, Fetcher};
+
+use super::Args;
+use super::explain::explain;
+use super::watch::BarWatch;
+use crate::cli::context::Context;
+use crate::cli::model;
+
+/// One entry to fetch.
+pub(super) enum Task<'r> {
+    /// A checkpoint, the networks whose weights it holds, and the models of that name.
+    Checkpoint(&'r Checkpoint, Vec<BossNet>, Vec<&'r str>),
+    /// A data set.
+    DataSet(&'r DataSet),
+}
+
+impl<'r> Task<'r> {
+    /// All that was asked for, each once.
+    pub(super) fn all(args: &Args, registry: &'r Registry) -> Result<Vec<Self>, Failure> {
+        let mut entries: Vec<Entry<'r>> = Vec::new();
+        for name in &args.names {
+            let entry = registry.entry(name).ok_or_else(|| unknown(registry, name))?;
+            entries.push(entry);
+        }
+        if args.all {
+            entries.extend(registry.checkpoints().iter().map(Entry::Checkpoint));
+        }
+        if args.data_sets {
+            entries.extend(registry.data_sets().iter().map(Entry::DataSet));
+        }
+        let mut tasks: Vec<Self> = Vec::new();
+        for entry in entries {
+            let task = Self::new(registry, &entry);
+            if !tasks.iter().any(|other| other.name() == task.name()) {
+                tasks.push(task);
+            }
+        }
+        if tasks.is_empty() { Err(nothing(registry)) } else { check(args, &tasks).map(|()| tasks) }
+    }
+
+    fn new(registry: &'r Registry, entry: &Entry<'r>) -> Self {
+        match *entry {
+            Entry::DataSet(set) => Self::DataSet(set),
+            Entry::Checkpoint(checkpoint) => {
+                let models: Vec<_> = registry.models_of(&checkpoint.name).collect();
+                let network = |arch: &Architecture| match arch {
+                    Architecture::BossNet(net) => Some(net.clone()),
+                    Architecture::Search(_) => None,
+                };
+                let networks = models.iter().filter_map(|model| network(&model.arch)).collect();
+                Self::Checkpoint(checkpoint, networks, models.iter().map(|model| model.name.as_str()).collect())
+            }
+        }
+    }
+
+    /// Its name in the registry.
+    pub(super) fn name(&self) -> &'r str {
+        match self {
+            Self::Checkpoint(checkpoint, ..) => &checkpoint.name,
+            Self::DataSet(set) => &set.name,
+        }
+    }
+
+    /// The files that belong to it.
+    pub(super) fn files(&self) -> &'r [RemoteFile] {
+        match self {
+            Self::Checkpoint(checkpoint, ..) => std::slice::from_ref(&checkpoint.file),
+            Self::DataSet(set) => &set.files,
+        }
+    }
+
+    /// What its files should be.
+    pub(super) fn content(&self) -> Content<'_> {
+        match self {
+            Self::Checkpoint(_, networks, _) => Content::Checkpoint(networks),
+            Self::DataSet(_) => Content::Plain,
+        }
+    }
+}
+
+fn nothing(registry: &Registry) -> Failure {
+    let models: Vec<&str> = registry.models().iter().map(|model| model.name.as_str()).collect();
+    let sets: Vec<&str> = registry.data_sets().iter().map(|set| set.name.as_str()).collect();
+    Failure::usage("nothing to fetch: no NAME, no --all and no --data-sets")
+        .hint(format!("the models are {}", models.join(", ")))
+        .hint(format!("the data sets are {}", sets.join(", ")))
+}
+
+fn check(args: &Args, tasks: &[Task<'_>]) -> Result<(), Failure> {
+    let files: usize = tasks.iter().map(|task| task.files().len()).sum();
+    if files == 1 {
+        return Ok(());
+    }
+    if args.sha256.is_some() {
+        return Err(Failure::usage(format!("--sha256 is the digest of one file, and {files} are to be fetched")));
+    }
+    match &args.from_file {
+        Some(path) if !path.is_dir() => {
+            Err(Failure::usage(format!("`{}` is one file, and {files} are to be fetched", path.display()))
+                .hint("--from-file also takes a folder, in which files have the names that they have upstream"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown(registry: &Registry, name: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no model and no data set `{name}`"));
+    match registry.nearest_entries(name).as_slice() {
+        [] => failure.hint("`bossnas-zoo list` and `bossnas-zoo list --data-sets` show what there is"),
+        near => failure.hint(format!("did you mean {}?", model::alternatives(near))),
+    }
+}
+
+/// Fetches the registry that an address names, and says so.
+pub(super) fn fetch_registry(fetcher: &Fetcher, remote: &RemoteFile, context: &Context) -> Result<(), Failure> {
+    let progress = context.console.progress();
+    let watch = BarWatch::new(&progress, context.console, "registry");
+    let outcome = fetcher.fetch(remote, Content::Registry, &watch).map_err(|error| explain(remote, error, 0))?;
+    drop(watch);
+    let record = &outcome.fetched.record;
+    let first = if outcome.transfer.is_some_and(|transfer| transfer.is_first) { "trusted on first use, " } else { "" };
+    context.console.note(format_args!("registry {}: {first}sha256 {}", record.url, record.sha256));
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! A fetched data set becomes a folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bossnas_data::archive::{self, ArchiveError, Limits, Unpacked};
+use bossnas_files::{AtomicFile, ReadError, Sha256, SourceFile, WriteError};
+use bossnas_hub::DataSet;
+use bossnas_hub::cache::{Cache, CacheError, Fetched, Owner};
+
+use super::Watch;
+
+/// Why a data set could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum DataSetError {
+    /// The archive is not one, or holds what must not be unpacked.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A folder cannot be put in its place.
+    #[error("cannot make `{}`: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Unpacks the files of a data set, or finds them unpacked. The folder appears when it is complete, with the digests of its
+/// files in `SHA256SUMS`.
+pub fn unpack(cache: &Cache, set: &DataSet, files: &[Fetched], watch: &dyn Watch) -> Result<PathBuf, DataSetError> {
+    let folder = cache.data_set_folder(set, files);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    cache.make(&cache.data_folder())?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = cache.data_folder().join(format!(".{name}.new-{}", Owner::current()));
+    let made = fill(set, files, &scratch, watch);
+    let placed = made.and_then(|()| match std::fs::rename(&scratch, &folder) {
+        // Another process was quicker.
+        Err(_) if folder.is_dir() => Ok(()),
+        placed => placed.map_err(|source| DataSetError::Io { path: folder.clone(), source }),
+    });
+    // What is not in its place is of no use to anybody.
+    let _ = std::fs::remove_dir_all(&scratch);
+    placed.map(|()| folder)
+}
+
+fn fill(set: &DataSet, files: &[Fetched], scratch: &Path, watch: &dyn Watch) -> Result<(), DataSetError> {
+    let unpacked = match (set.layout.is_archive(), files) {
+        (true, [archive]) => {
+            let file = SourceFile::open(&archive.path)?;
+            watch.started(0, Some(file.len()));
+            archive::unpack(&file, scratch, &Limits::default(), &mut |bytes| watch.reached(bytes))?
+        }
+        _ => {
+            let failed = |source| DataSetError::Io { path: scratch.to_owned(), source };
+            std::fs::create_dir_all(scratch).map_err(failed)?;
+            files.iter().map(|fetched| copy(fetched, scratch)).collect::<Result<_, _>>()?
+        }
+    };
+    Ok(archive::write_sums(scratch, &unpacked)?)
+}
+
+/// A file under its own name, written anew: a link to a blob would let an editor change the blob.
+fn copy(fetched: &Fetched, folder: &Path) -> Result<Unpacked, DataSetError> {
+    let target = folder.join(&fetched.record.name);
+    let source = SourceFile::open(&fetched.path)?;
+    let mut file = AtomicFile::create(&target)?;
+    let mut digest = Sha256::new();
+    let mut reader = source.reader(0, source.len())?;
+    let mut both = io::BufWriter::new(Both(&mut file, &mut digest));
+    let copied = io::copy(&mut reader, &mut both).and_then(|bytes| io::Write::flush(&mut both).map(|()| bytes));
+    drop(both);
+    let bytes = copied.map_err(|error| WriteError::from_io(&target, error))?;
+    file.commit()?;
+    Ok(Unpacked { path: fetched.record.name.clone(), bytes, sha256: digest.finish() })
+}
+
+/// Writes to two places.
+struct Both<'a, A, B>(&'a mut A, &'a mut B);
+
+impl<A: io::Write, B: io::Write> io::Write for Both<'_, A, B> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes)?;
+        self.1.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.1.flush()
+    }
+}
