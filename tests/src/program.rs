@@ -9,17 +9,17 @@ use tempfile::TempDir;
 
 /// The binary: the one that `$BOSSNAS_ZOO` names, else the one that cargo has put beside this test.
 pub fn binary() -> PathBuf {
-    let name = format!("bossnas-zoo{}", std::env::consts::EXE_SUFFIX);
-    let path = std::env::var_os("BOSSNAS_ZOO").map_or_else(
-        || {
-            // Tests run from <target>/release/deps.
-            let test = std::env::current_exe().expect("a test knows where it is");
-            test.ancestors().nth(2).expect("it lies in target/release/deps").join(&name)
-        },
-        PathBuf::from,
-    );
+    let path = std::env::var_os("BOSSNAS_ZOO").map_or_else(|| beside_this_test("bossnas-zoo"), PathBuf::from);
     assert!(path.is_file(), "{} is not there: `cargo xtask test` builds it and runs these tests", path.display());
     path
+}
+
+/// Where cargo puts the program of that name when it builds for this test; it need not be there.
+pub(crate) fn beside_this_test(name: &str) -> PathBuf {
+    // Tests run from <target>/release/deps.
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let release = test.ancestors().nth(2).expect("it lies in target/release/deps");
+    release.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A folder to work in, on the disk that cargo builds on (`/tmp` may be memory).
@@ -44,8 +44,15 @@ pub struct Outcome {
 
 /// A run of the program in an environment without anything of the user's: its cache lies in the folder it works in.
 pub fn command<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).current_dir(folder).env_clear().env("BOSSNAS_HOME", folder.join("home"));
+    let mut command = isolated(binary(), folder);
+    command.args(arguments);
+    command
+}
+
+/// A run of some program in such an environment.
+pub(crate) fn isolated(program: PathBuf, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).env_clear().env("BOSSNAS_HOME", folder.join("home"));
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }

@@ -11,6 +11,7 @@ mod program;
 mod proto;
 mod setup;
 mod test;
+mod test_servers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Install the tools that the gate needs; does nothing when they are there
-    Setup,
+    Setup(setup::Options),
     /// The gate: formatting, lints, documentation, licences and sources, generated code
     Check,
     /// Build everything and run what CI runs
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> anyhow::Result<()> {
     match command {
-        Command::Setup => setup::run(),
+        Command::Setup(options) => setup::run(options),
         Command::Check => check::run(),
         Command::Test(options) => test::run(options),
         Command::OnnxChecker(options) => onnx_checker::run(options),

@@ -1,11 +1,20 @@
 //! `cargo xtask setup`: installs the tools that the gate and the fuzzer need.
 //!
 //! Each is built once, at a pinned version, into `target/tools/<name>-<version>`: the user's own tools stay as they are,
-//! and a CI that keeps its target folder keeps them too.
+//! and a CI that keeps its target folder keeps them too. What tests need of the system is [`test_servers`]'s duty.
 
 use std::path::PathBuf;
 
-use crate::{process, workspace};
+use clap::Args;
+
+use crate::{process, test_servers, workspace};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Install the servers that the tests download from instead: nginx, from the system's packages
+    #[arg(long)]
+    test_servers: bool,
+}
 
 /// A tool that cargo installs.
 pub(crate) struct Tool {
@@ -37,7 +46,10 @@ impl Tool {
     }
 }
 
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.test_servers {
+        return test_servers::run();
+    }
     let program = CARGO_DENY.ready()?;
     eprintln!("ready: {}", program.display());
     Ok(())

@@ -4,6 +4,9 @@ use clap::Args;
 
 use crate::{fuzz, onnx_checker, process, program};
 
+/// The variable that makes tests fail where they would skip; `bossnas_tests::strict` reads it.
+const STRICT: &str = "BOSSNAS_STRICT";
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// Run the long rest too: ignored tests, and each fuzz target for a minute
@@ -21,6 +24,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut test = process::cargo(tests);
     if options.all {
         test.args(["--", "--include-ignored"]);
+    }
+    if options.strict {
+        test.env(STRICT, "1");
     }
     // Whole-program tests run the binary that this variable names.
     process::run(test.env(program::ENVIRONMENT_VARIABLE, program))?;
