@@ -22,7 +22,7 @@ pub fn get(server: SocketAddr, target: &str, headers: &[(&str, &str)], patience:
 
 /// The same on a connection that is there; it is asked to be closed afterwards.
 pub fn exchange(stream: &mut (impl Read + Write), target: &str, headers: &[(&str, &str)]) -> Response {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().flat_map(|&(name, value)| [name, ": ", value, "\r\n"]).collect::<String>();
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("a request can be sent");
     let mut response = Response::default();

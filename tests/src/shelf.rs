@@ -8,8 +8,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::network::Network;
 use crate::program::{Outcome, command, finish, scratch};
+use crate::small::{ARCH, SIDE};
 
 /// The name of what can be fetched.
 pub const NAME: &str = "Thing";
@@ -30,12 +30,11 @@ impl Shelf {
         ))
     }
 
-    /// A checkpoint of `network`, at this address, without a digest, as it is with the published ones.
-    pub fn checkpoint(url: &str, network: &Network) -> Self {
-        let (arch, [side, _]) = (&network.params.architecture, network.params.size);
+    /// A checkpoint of the [`small`](crate::small) network, at this address, without a digest, as it is with the published ones.
+    pub fn checkpoint(url: &str) -> Self {
         Self::new(&format!(
             "schema = 1\n[[checkpoint]]\nname = \"weights\"\nurl = \"{url}\"\nstate_dict = \"auto\"\nlicence = \"none stated\"\n\
-             [[model]]\nname = \"{NAME}\"\narch = \"{arch}\"\nsize = {side}\ncheckpoint = \"weights\"\n"
+             [[model]]\nname = \"{NAME}\"\narch = \"{ARCH}\"\nsize = {SIDE}\ncheckpoint = \"weights\"\n"
         ))
     }
 

@@ -7,6 +7,7 @@ use bossnas_tests::nginx::Nginx;
 use bossnas_tests::program::{command, finish, scratch, zoo};
 use bossnas_tests::server::{Fault, Server};
 use bossnas_tests::shelf::{NAME, Shelf, noise, sha256};
+use bossnas_tests::small;
 use serde_json::{Value, json};
 
 /// What a float32 runtime may be off by, in units of the largest logit.
@@ -169,10 +170,9 @@ fn without_a_network_the_error_says_what_else_there_is() {
 
 #[test]
 fn a_checkpoint_that_is_none_is_refused_before_it_is_trusted() {
-    let network = Network::open("tiny_1010_nc10").unwrap();
     let evil = bossnas_testkit::fixtures::Fixtures::open().unwrap().path("ckpt/evil_os_system_zip.pth");
     let server = Server::start([("w.pth", fs::read(evil).unwrap())]);
-    let shelf = Shelf::checkpoint(&server.url("w.pth"), &network);
+    let shelf = Shelf::checkpoint(&server.url("w.pth"));
     let _ = shelf.fetch(&[]).failure(5, &["w.pth", "system"]);
     replace(&server, "w.pth", b"<html>Please log in</html>");
     let _ = shelf.fetch(&[]).failure(5, &["w.pth"]);
@@ -181,13 +181,10 @@ fn a_checkpoint_that_is_none_is_refused_before_it_is_trusted() {
 
     // The weights of another network.
     let path = shelf.path().join("w.pth");
-    let _ = Network::open("att_stage1_noavgdown").map(|other| other.write_checkpoint(&path));
-    if path.exists() {
-        replace(&server, "w.pth", &fs::read(&path).unwrap());
-        let _ = shelf.fetch(&[]).failure(5, &["are not those of"]);
-    }
-    let _ = network.write_checkpoint(&path);
+    let _ = Network::open("tiny_1010_nc10").unwrap().write_checkpoint(&path);
     replace(&server, "w.pth", &fs::read(&path).unwrap());
+    let _ = shelf.fetch(&[]).failure(5, &["are not those of"]);
+    replace(&server, "w.pth", &small::checkpoint());
     let file = shelf.fetch(&[]).success().file();
     assert_eq!(file["state_dicts"].as_array().map(Vec::len), Some(2));
     shelf.assert_store_is_sound();
