@@ -81,6 +81,21 @@ impl Shelf {
         names
     }
 
+    /// The file of the download that is not whole yet.
+    pub fn partial(&self) -> Option<PathBuf> {
+        let folder = fs::read_dir(self.home().join("partial")).ok()?;
+        let files = folder.filter_map(|entry| fs::read_dir(entry.ok()?.path()).ok()).flatten();
+        files.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with('@')
+        })
+    }
+
+    /// Its length; 0 when there is none.
+    pub fn partial_len(&self) -> u64 {
+        self.partial().and_then(|path| path.metadata().ok()).map_or(0, |meta| meta.len())
+    }
+
     /// Insists that every file in the store has the digest that its name says.
     pub fn assert_store_is_sound(&self) {
         for name in self.blobs() {

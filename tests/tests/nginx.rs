@@ -24,7 +24,10 @@ fn nginx_serves_its_folder_with_ranges_passwords_and_redirects() {
     let password = [("Authorization", "Basic em9vOnNlY3JldA==")];
     assert_eq!(ask(&nginx, "/basic/x", &password).body(), b"0123456789");
     let moved = ask(&nginx, "/moved/x", &[]);
-    assert_eq!(moved.header("location"), Some(format!("{}/x", nginx.http()).replace("127.0.0.1", "localhost").as_str()));
+    assert_eq!(
+        moved.header("location"),
+        Some(format!("{}/x", nginx.http()).replace("127.0.0.1", "localhost").as_str())
+    );
     assert_eq!(ask(&nginx, "/loop/x", &[]).status(), Some(302));
     let statuses = nginx.requests();
     assert!(statuses.contains(&("bytes=4-".to_owned(), 206)), "{statuses:?}");
