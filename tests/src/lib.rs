@@ -6,6 +6,7 @@
 //! - [`npy`] reads and writes arrays with code of its own, so that the program's is tested too;
 //! - [`server`] serves files over HTTP and misbehaves as it is told;
 //! - [`nginx`] serves a folder with a server that others wrote;
+//! - [`proxy`] passes connections on;
 //! - [`authority`] makes the certificates of both;
 //! - [`client`] asks them without the program, to test them;
 //! - [`offline`] runs the program where opening a network socket is its death;
@@ -23,6 +24,7 @@ pub mod npy;
 pub mod offline;
 pub mod patience;
 pub mod program;
+pub mod proxy;
 pub mod server;
 pub mod shelf;
 pub mod small;

@@ -3,25 +3,28 @@
 #![cfg(target_os = "linux")]
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 use bossnas_tests::offline::{SIGSYS, launcher};
 use bossnas_tests::strict::skipped;
 
-/// The status of a program run through the launcher, or `None` when this machine lacks the program.
-fn run(program: &str, arguments: &[&str]) -> Option<ExitStatus> {
+/// A run of a program through the launcher, or `None` when this machine lacks the program.
+fn launch(program: &str, arguments: &[&str]) -> Option<Command> {
     let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if there.is_err() {
         skipped(&format!("{program} is not installed"));
         return None;
     }
-    Some(Command::new(launcher()).arg(program).args(arguments).status().unwrap())
+    let mut command = Command::new(launcher());
+    command.arg(program).args(arguments);
+    Some(command)
 }
 
 #[test]
 fn programs_that_open_no_socket_live() {
     for (program, arguments) in [("true", &[][..]), ("cat", &["/dev/null"])] {
-        if let Some(status) = run(program, arguments) {
+        if let Some(mut command) = launch(program, arguments) {
+            let status = command.status().unwrap();
             assert!(status.success(), "{program}: {status}");
         }
     }
@@ -32,7 +35,8 @@ fn a_connection_is_death() {
     for (program, arguments) in
         [("curl", ["--silent", "http://127.0.0.1:9/"]), ("bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/9"])]
     {
-        if let Some(status) = run(program, &arguments) {
+        if let Some(mut command) = launch(program, &arguments) {
+            let status = command.status().unwrap();
             assert_eq!(status.signal(), Some(SIGSYS), "{program}: {status}");
         }
     }
@@ -40,7 +44,8 @@ fn a_connection_is_death() {
 
 #[test]
 fn the_exit_code_is_the_programs_own() {
-    if let Some(status) = run("sh", &["-c", "exit 7"]) {
+    if let Some(mut command) = launch("sh", &["-c", "exit 7"]) {
+        let status = command.status().unwrap();
         assert_eq!(status.code(), Some(7));
     }
 }
