@@ -25,31 +25,34 @@ pub struct Nginx {
 impl Nginx {
     /// Starts one; `None` on a machine without nginx, unless `$BOSSNAS_STRICT` says that there must be one.
     pub fn start() -> Option<Self> {
-        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"];
-        let program = program.map(Path::new).into_iter().find(|path| path.is_file());
-        let Some(program) = program else {
-            skipped("there is no nginx: `cargo xtask setup --test-servers` installs it");
+        let Some(program) = program() else {
+            skipped("there is no nginx (`cargo xtask setup --test-servers` installs it)");
             return None;
         };
+        // A port that was free a moment ago may be another's now.
+        (0..5).find_map(|_| Self::start_once(&program)).or_else(|| panic!("nginx does not start"))
+    }
+
+    fn start_once(program: &Path) -> Option<Self> {
         let folder = scratch();
         fs::create_dir(folder.path().join("files")).expect("a folder");
-        // Its workers may run as another user.
-        open_to_all(folder.path());
         let authority = Authority::create(folder.path(), "trusted");
         let (plain, secure) = (free_port(), free_port());
         let config = folder.path().join("nginx.conf");
         fs::write(&config, configuration(folder.path(), plain, secure, &authority)).expect("a file");
-        let child = Command::new(program)
-            .arg("-e")
-            .arg(folder.path().join("error.log"))
+        let mut child = Command::new(program)
             .arg("-c")
             .arg(&config)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx starts");
-        wait_for("nginx", || [plain, secure].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()));
-        Some(Self { child, folder, plain, secure, authority })
+        let mut ended = false;
+        wait_for("nginx", || {
+            ended = child.try_wait().expect("a child").is_some();
+            ended || [plain, secure].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+        });
+        (!ended).then_some(Self { child, folder, plain, secure, authority })
     }
 
     /// Puts a file where it is served.
@@ -91,24 +94,22 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its worker ends with it when it is asked, not when it is killed.
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        // One process, without a master: nothing of it survives.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program, which is often not on the path of ordinary users.
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join("nginx")).find(|path| path.is_file())
 }
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
-
-#[cfg(unix)]
-fn open_to_all(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_: &Path) {}
 
 fn configuration(folder: &Path, plain: u16, secure: u16, authority: &Authority) -> String {
     let folder = folder.display();
@@ -118,7 +119,7 @@ fn configuration(folder: &Path, plain: u16, secure: u16, authority: &Authority) 
     format!(
         r#"
 daemon off;
-worker_processes 1;
+master_process off;
 pid "{folder}/pid";
 error_log "{folder}/error.log";
 events {{ worker_connections 128; }}

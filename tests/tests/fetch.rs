@@ -36,7 +36,8 @@ fn bossnet_t0_is_fetched_from_a_mirror_and_used_by_its_name() {
     assert_eq!((&info["fetched"]["unconfirmed"], &info["fetched"]["bytes"]), (&json!(true), &json!(bytes)));
     let listed = run(&["list", "--json"]).json("list");
     let is_fetched = |row: &Value| !row["fetched"].is_null();
-    let names = listed["models"].as_array().unwrap().iter().filter(|row| is_fetched(row)).map(|row| row["name"].clone());
+    let names =
+        listed["models"].as_array().unwrap().iter().filter(|row| is_fetched(row)).map(|row| row["name"].clone());
     assert_eq!(names.collect::<Vec<_>>(), ["BossNet-T0", "BossNet-T0@288"]);
 
     let exported = run(&["export", "--onnx", "--json"]).json("export");
@@ -165,7 +166,8 @@ fn without_a_network_the_error_says_what_else_there_is() {
     let mut fetch = command(folder.path(), ["fetch", "BossNet-T0", "--retries", "0", "--timeout", "5"]);
     // A proxy that nobody runs: whatever network this machine has, the program has none.
     let outcome = finish(fetch.env("HTTPS_PROXY", "http://127.0.0.1:1"));
-    let _ = outcome.failure(5, &["BossNet-T0-80_8.pth", "no connection", "--mirror URL", "--from-file PATH", "HTTPS_PROXY"]);
+    let _ = outcome
+        .failure(5, &["BossNet-T0-80_8.pth", "no connection", "--mirror URL", "--from-file PATH", "HTTPS_PROXY"]);
 }
 
 #[test]
@@ -252,7 +254,8 @@ fn a_plan_says_what_would_be_done_and_does_nothing() {
     assert!(files.iter().all(|file| file["action"] == "fetch"));
     assert_eq!(files[0]["known_by"], Value::Null, "no digest of a checkpoint is published");
     assert_eq!(files[3]["known_by"], "the registry");
-    let table = zoo(folder.path(), ["fetch", "T0", "--dry-run", "--mirror", "https://u:secret@m.example/x?k=1"]).success();
+    let table =
+        zoo(folder.path(), ["fetch", "T0", "--dry-run", "--mirror", "https://u:secret@m.example/x?k=1"]).success();
     assert!(table.stdout.contains("https://m.example/x/BossNet-T0-80_8.pth"), "{}", table.stdout);
     assert!(!table.stdout.contains("secret"), "{}", table.stdout);
     assert!(!folder.path().join("home").exists());
@@ -262,13 +265,13 @@ fn a_plan_says_what_would_be_done_and_does_nothing() {
 fn several_at_a_time_end_each_in_its_own_way() {
     let names = ["a.bin", "b.bin", "c.bin", "d.bin"];
     let server = Server::start(names.map(|name| (name, noise(100_000))));
-    let mut registry = "schema = 1\n".to_owned();
-    for name in names {
-        registry += &format!(
-            "[[data_set]]\nname = \"{name}\"\nlayout = \"rank-files\"\nsource = \"\"\nlicence = \"\"\nfiles = [{{ url = \"{}\" }}]\n",
-            server.url(name)
-        );
-    }
+    let set = |name: &str| {
+        let url = server.url(name);
+        format!(
+            "[[data_set]]\nname = \"{name}\"\nlayout = \"rank-files\"\nsource = \"\"\nlicence = \"\"\nfiles = [{{ url = \"{url}\" }}]\n"
+        )
+    };
+    let registry = "schema = 1\n".to_owned() + &names.map(set).concat();
     server.plan("c.bin", [], Fault::Status(404, None));
     let shelf = Shelf::new(&registry);
     let outcome = shelf.zoo(&["fetch", "--data-sets", "--jobs", "3", "--json", "--retries", "1"]);

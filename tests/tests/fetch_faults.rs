@@ -1,6 +1,8 @@
 //! Everything that can go wrong on the way, alone and in pairs: each ends in the right file or in a clear error with exit
 //! code 5, never in a wrong file in the store, never with a store that cannot be used.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -183,7 +185,12 @@ fn pairs(len: usize) -> Vec<Case> {
     for (first, part) in &parts {
         for (second, fault, ..) in faults(len) {
             let first_two = vec![part.clone(), fault.clone()];
-            cases.push(Case { name: format!("{first}, then {second}"), first: first_two, then: None, end: End::Either });
+            cases.push(Case {
+                name: format!("{first}, then {second}"),
+                first: first_two,
+                then: None,
+                end: End::Either,
+            });
             let always = Some(fault.clone());
             cases.push(Case {
                 name: format!("{first}, then always {second}"),

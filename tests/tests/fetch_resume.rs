@@ -1,6 +1,7 @@
 //! Downloads that are killed, interrupted, or carried out by several processes at once.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -133,7 +134,10 @@ fn a_signal_keeps_what_came_and_says_so() {
     }
     let there = shelf.partial_len();
     let planned = shelf.zoo(&["fetch", NAME, "--dry-run", "--json"]).success().json("fetch-plan");
-    assert_eq!((&planned["files"][0]["action"], &planned["files"][0]["partial_bytes"]), (&"resume".into(), &there.into()));
+    assert_eq!(
+        (&planned["files"][0]["action"], &planned["files"][0]["partial_bytes"]),
+        (&"resume".into(), &there.into())
+    );
     let file = shelf.fetch(&[]).success().file();
     assert_eq!((&file["resumed_from"], &file["sha256"]), (&there.into(), &sha256(&bytes).into()));
 }
@@ -180,5 +184,9 @@ fn what_is_whole_but_was_not_put_in_its_place_is_not_asked_for_again() {
     let file = shelf.fetch(&[]).success().file();
     assert_eq!(file["sha256"], sha256(&bytes));
     let last = server.requests().pop().unwrap();
-    assert_eq!((last.range_start(), last.status), (Some(1 << 20), Some(416)), "a range beyond the end says that all is there");
+    assert_eq!(
+        (last.range_start(), last.status),
+        (Some(1 << 20), Some(416)),
+        "a range beyond the end says that all is there"
+    );
 }

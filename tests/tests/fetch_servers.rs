@@ -49,9 +49,8 @@ fn a_redirect_is_followed_but_never_away_from_https() {
     let bytes = noise(1 << 20);
     nginx.serve("x.bin", &bytes);
     let ca = nginx.authority().ca.display().to_string();
-    let fetch = |mirror: String| {
-        from_mirror(&Shelf::plain(NOWHERE, Some(&sha256(&bytes))), &mirror, &["--ca-file", &ca])
-    };
+    let fetch =
+        |mirror: String| from_mirror(&Shelf::plain(NOWHERE, Some(&sha256(&bytes))), &mirror, &["--ca-file", &ca]);
     let _ = fetch(format!("{}/moved/", nginx.http())).success();
     let _ = fetch(format!("{}/to-http/", nginx.https())).failure(5, &["redirects from https to http"]);
     let _ = fetch(format!("{}/loop/", nginx.http())).failure(5, &["redirects more than 10 times"]);

@@ -4,6 +4,8 @@
 //! largest over all its children. So a small process of its own runs one command and reports: nothing is polled.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,9 @@ use crate::process;
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Where its stdout goes; nowhere when not given
+    #[arg(long, value_name = "FILE")]
+    stdout: Option<PathBuf>,
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
 }
@@ -49,8 +54,12 @@ pub(super) fn measure(command: &Command) -> anyhow::Result<Measured> {
 /// The measuring process.
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let (program, arguments) = options.command.split_first().context("a command is required")?;
+    let stdout = match &options.stdout {
+        Some(path) => Stdio::from(File::create(path)?),
+        None => Stdio::null(),
+    };
     let start = Instant::now();
-    let status = Command::new(program).args(arguments).stdout(Stdio::null()).status()?;
+    let status = Command::new(program).args(arguments).stdout(stdout).status()?;
     let wall = start.elapsed();
     if !status.success() {
         bail!("{}: {status}", program.display());

@@ -4,6 +4,7 @@
 
 mod demo;
 mod export;
+mod fetch;
 mod measure;
 
 use clap::{Args, Subcommand};
@@ -20,6 +21,8 @@ enum What {
     Export(export::Options),
     /// `bossnas-zoo demo`
     Demo,
+    /// `bossnas-zoo fetch` against `curl`, from nginx on this machine
+    Fetch(fetch::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
     #[command(hide = true)]
     Measured(measure::Options),
@@ -29,6 +32,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.what {
         What::Export(options) => export::run(options),
         What::Demo => demo::run(),
+        What::Fetch(options) => fetch::run(options),
         What::Measured(options) => measure::run(options),
     }
 }

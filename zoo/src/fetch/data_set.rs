@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bossnas_data::archive::{self, ArchiveError, Limits, Unpacked};
-use bossnas_files::{AtomicFile, ReadError, Sha256, SourceFile, WriteError};
+use bossnas_files::{ReadError, SourceFile, WriteError};
 use bossnas_hub::DataSet;
-use bossnas_hub::cache::{Cache, CacheError, Fetched, Owner};
+use bossnas_hub::cache::{Cache, CacheError, Fetched, Owner, Record};
 
 use super::Watch;
 
@@ -66,39 +66,19 @@ fn fill(set: &DataSet, files: &[Fetched], scratch: &Path, watch: &dyn Watch) -> 
         _ => {
             let failed = |source| DataSetError::Io { path: scratch.to_owned(), source };
             std::fs::create_dir_all(scratch).map_err(failed)?;
-            files.iter().map(|fetched| copy(fetched, scratch)).collect::<Result<_, _>>()?
+            files.iter().map(|fetched| place(fetched, scratch)).collect::<Result<_, _>>()?
         }
     };
     Ok(archive::write_sums(scratch, &unpacked)?)
 }
 
-/// A file under its own name, written anew: a link to a blob would let an editor change the blob.
-fn copy(fetched: &Fetched, folder: &Path) -> Result<Unpacked, DataSetError> {
+/// A file under its own name: the blob itself where the file system can have a file twice, else a copy. Both are read-only.
+fn place(fetched: &Fetched, folder: &Path) -> Result<Unpacked, DataSetError> {
     let target = folder.join(&fetched.record.name);
-    let source = SourceFile::open(&fetched.path)?;
-    let mut file = AtomicFile::create(&target)?;
-    let mut digest = Sha256::new();
-    let mut reader = source.reader(0, source.len())?;
-    let mut both = io::BufWriter::new(Both(&mut file, &mut digest));
-    let copied = io::copy(&mut reader, &mut both).and_then(|bytes| io::Write::flush(&mut both).map(|()| bytes));
-    drop(both);
-    let bytes = copied.map_err(|error| WriteError::from_io(&target, error))?;
-    file.commit()?;
-    Ok(Unpacked { path: fetched.record.name.clone(), bytes, sha256: digest.finish() })
-}
-
-/// Writes to two places.
-struct Both<'a, A, B>(&'a mut A, &'a mut B);
-
-impl<A: io::Write, B: io::Write> io::Write for Both<'_, A, B> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(bytes)?;
-        self.1.write_all(bytes)?;
-        Ok(bytes.len())
+    if std::fs::hard_link(&fetched.path, &target).is_err() {
+        // This copies permissions too.
+        std::fs::copy(&fetched.path, &target).map_err(|source| DataSetError::Io { path: target, source })?;
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()?;
-        self.1.flush()
-    }
+    let Record { name, bytes, sha256, .. } = &fetched.record;
+    Ok(Unpacked { path: name.clone(), bytes: *bytes, sha256: *sha256 })
 }

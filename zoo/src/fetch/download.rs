@@ -2,7 +2,7 @@
 
 use std::io;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bossnas_files::Digest;
@@ -49,6 +49,8 @@ pub(super) struct Arrived {
     pub(super) source: Source,
     /// Requests that were made.
     pub(super) attempts: u32,
+    /// From the first request to the last byte in the file.
+    pub(super) receiving: Duration,
 }
 
 /// Why not.
@@ -77,10 +79,14 @@ pub(super) fn download(
 ) -> Result<Arrived, NotArrived> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut faults = Vec::new();
+    let start = Instant::now();
     for source in plan.sources {
         let mut asking = Asking::new(&runtime, client, plan, source, watch);
         match asking.until_whole(intake) {
-            Ok(digest) => return Ok(Arrived { digest, source: source.clone(), attempts: asking.attempts }),
+            Ok(digest) => {
+                let receiving = asking.whole.duration_since(start);
+                return Ok(Arrived { digest, source: source.clone(), attempts: asking.attempts, receiving });
+            }
             Err(Stop::Local(error)) => return Err(error.into()),
             Err(Stop::NoSpace(refused)) => return Err(NotArrived::NoSpace(refused)),
             Err(Stop::Fault(fault) | Stop::Later(fault, _)) => faults.push((source.clone(), fault)),
@@ -105,6 +111,8 @@ struct Asking<'a> {
     backoff: ExponentialBackoff,
     attempts: u32,
     restarts: u32,
+    /// When the last byte came.
+    whole: Instant,
 }
 
 impl<'a> Asking<'a> {
@@ -115,14 +123,17 @@ impl<'a> Asking<'a> {
         source: &'a Source,
         watch: &'a dyn Watch,
     ) -> Self {
-        Self { runtime, client, plan, source, watch, backoff: backoff(plan.retries), attempts: 0, restarts: 0 }
+        let backoff = backoff(plan.retries);
+        Self { runtime, client, plan, source, watch, backoff, attempts: 0, restarts: 0, whole: Instant::now() }
     }
 
     fn until_whole(&mut self, intake: &mut Intake) -> Result<Digest, Stop> {
         loop {
             let before = intake.received();
             self.attempts += 1;
-            let stop = match self.attempt(intake) {
+            let attempt = self.attempt(intake);
+            self.whole = Instant::now();
+            let stop = match attempt {
                 Ok(()) => match self.digest(intake)? {
                     Some(digest) => return Ok(digest),
                     None => Stop::Again,

@@ -112,6 +112,8 @@ pub struct Transfer {
     pub received: u64,
     /// Requests that were made to the source that gave it.
     pub attempts: u32,
+    /// From the first request to the last byte in the file; its digest, and putting it on the disk, end a little later.
+    pub receiving: Duration,
     /// Whether nothing was known of the file before.
     pub is_first: bool,
 }
@@ -285,6 +287,7 @@ impl Fetcher {
             resumed_from,
             received: intake.received(),
             attempts: arrived.attempts,
+            receiving: arrived.receiving,
             is_first: expected.digest.is_none(),
         };
         let etag = intake.notes().etag.clone();

@@ -51,7 +51,10 @@ struct TransferReport {
     resumed_from: u64,
     received: u64,
     attempts: u32,
+    /// Of everything.
     seconds: f64,
+    /// Until the last byte was written.
+    receive_seconds: f64,
     first_use: bool,
 }
 
@@ -77,6 +80,7 @@ impl FileReport {
             received: transfer.received,
             attempts: transfer.attempts,
             seconds: time.as_secs_f64(),
+            receive_seconds: transfer.receiving.as_secs_f64(),
             first_use: transfer.is_first,
         });
         Self {
