@@ -57,17 +57,14 @@ pub fn unpack(cache: &Cache, set: &DataSet, files: &[Fetched], watch: &dyn Watch
 }
 
 fn fill(set: &DataSet, files: &[Fetched], scratch: &Path, watch: &dyn Watch) -> Result<(), DataSetError> {
-    let unpacked = match (set.layout.is_archive(), files) {
-        (true, [archive]) => {
-            let file = SourceFile::open(&archive.path)?;
-            watch.started(0, Some(file.len()));
-            archive::unpack(&file, scratch, &Limits::default(), &mut |bytes| watch.reached(bytes))?
-        }
-        _ => {
-            let failed = |source| DataSetError::Io { path: scratch.to_owned(), source };
-            std::fs::create_dir_all(scratch).map_err(failed)?;
-            files.iter().map(|fetched| place(fetched, scratch)).collect::<Result<_, _>>()?
-        }
+    let unpacked = if let (true, [archive]) = (set.layout.is_archive(), files) {
+        let file = SourceFile::open(&archive.path)?;
+        watch.started(0, Some(file.len()));
+        archive::unpack(&file, scratch, &Limits::default(), &mut |bytes| watch.reached(bytes))?
+    } else {
+        let failed = |source| DataSetError::Io { path: scratch.to_owned(), source };
+        std::fs::create_dir_all(scratch).map_err(failed)?;
+        files.iter().map(|fetched| place(fetched, scratch)).collect::<Result<_, _>>()?
     };
     Ok(archive::write_sums(scratch, &unpacked)?)
 }
