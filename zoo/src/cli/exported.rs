@@ -68,7 +68,7 @@ fn existing(folder: &Path, prefix: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?;
     let named = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with(prefix) && name.ends_with(".onnx") && path.is_file()
+        name.starts_with(prefix) && path.extension().is_some_and(|extension| extension == "onnx") && path.is_file()
     };
     entries.filter_map(|entry| Some(entry.ok()?.path())).find(named)
 }

@@ -75,8 +75,8 @@ impl<'a> Plan<'a> {
         };
         let mut report =
             if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }?;
-        report.weights.trust = stored.map(|stored| stored.trust().name());
-        report.weights.unconfirmed = stored.and_then(Stored::unconfirmed);
+        report.weights.trust = stored.map(Stored::trust);
+        report.weights.unconfirmed = stored.is_some_and(|stored| stored.unconfirmed().is_some());
         Ok(report)
     }
 
@@ -124,7 +124,7 @@ impl<'a> Plan<'a> {
                 seed,
                 sha256: None,
                 trust: None,
-                unconfirmed: None,
+                unconfirmed: false,
             },
             onnx: None,
             seconds: time.as_secs_f64(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bossnas_converter::onnx::Options;
+use bossnas_hub::cache::Trust;
 use bossnas_model::pass::Pass;
 use bossnas_report::{Exit, Failure, units};
 use bossnas_zoo::export::Exported;
@@ -34,15 +35,9 @@ pub(super) struct WeightsReport {
     pub(super) seed: Option<u64>,
     pub(super) sha256: Option<String>,
     /// Of weights that were fetched: why they are believed to be the right ones.
-    pub(super) trust: Option<&'static str>,
-    /// A warning, if nobody knows whether they are.
-    #[serde(serialize_with = "is_there")]
-    pub(super) unconfirmed: Option<&'static str>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde asks for a reference")]
-fn is_there<S: serde::Serializer>(warning: &Option<&'static str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(warning.is_some())
+    pub(super) trust: Option<Trust>,
+    /// Whether nobody knows if they are.
+    pub(super) unconfirmed: bool,
 }
 
 #[derive(Serialize)]
@@ -96,8 +91,8 @@ impl FileReport {
             line("network", self.arch.clone())?;
         }
         line("weights", self.weights.source.clone())?;
-        if let Some(warning) = self.weights.unconfirmed {
-            line("trust", style.yellow(warning))?;
+        if let Some(trust) = self.weights.trust.filter(|_| self.weights.unconfirmed) {
+            line("trust", style.yellow(trust.explain()))?;
         }
         let time = units::duration(Duration::from_secs_f64(self.seconds));
         let path = bossnas_report::escape(&self.path.display().to_string()).into_owned();

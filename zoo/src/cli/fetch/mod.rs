@@ -29,8 +29,6 @@ use super::interrupt;
 /// was recorded when the file came for the first time (registry.lock in the cache). A download that was interrupted goes on
 /// where it stopped. A checkpoint is then read once, as data, and kept as safetensors too, so that other commands find it by
 /// the name of its model. Nothing else of this program ever opens a connection.
-///
-/// Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, trusted authorities from the system.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
@@ -40,6 +38,8 @@ use super::interrupt;
   bossnas-zoo fetch BossNet-T0 --mirror https://mirror.example.org/bossnas
   bossnas-zoo fetch BossNet-T0 --from-file Downloads/BossNet-T0-80_8.pth --sha256 HEX
   bossnas-zoo fetch --all --data-sets --dry-run
+
+Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, trusted authorities from the system.
 
 Exit code 5: the network failed, or what came is not what it should be. After Ctrl-C what came is kept (exit code 6).")]
 pub(crate) struct Args {
@@ -76,8 +76,12 @@ pub(crate) struct Args {
     /// Forget what came earlier and trust what comes now
     #[arg(long)]
     retrust: bool,
-    /// Certificates of further authorities to trust, in PEM form [or: $BOSSNAS_CA_FILE]
-    #[arg(long, value_name = "FILE")]
+    /// Certificates of further authorities to trust
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Certificates of further authorities to trust, in PEM form [or: $BOSSNAS_CA_FILE]"
+    )]
     ca_file: Option<PathBuf>,
     /// Seconds without a byte after which a connection is given up
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]

@@ -37,7 +37,7 @@ enum Origin {
         aliases: Vec<String>,
         published: Option<list::Published>,
         checkpoint: list::Checkpoint,
-        fetched: Option<StoredReport>,
+        fetched: Option<Box<StoredReport>>,
         #[serde(skip)]
         fetched_line: String,
     },
@@ -113,7 +113,7 @@ impl Described {
                     },
                     Stored::line,
                 ),
-                fetched: stored.map(|stored| stored.report()),
+                fetched: stored.map(|stored| Box::new(stored.report())),
             },
         })
     }
