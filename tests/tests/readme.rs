@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bossnas_tests::network::Network;
-use bossnas_tests::program::{files, scratch, zoo};
+use bossnas_tests::program::{command, files, finish, scratch, zoo};
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap_or_default()
@@ -37,17 +37,23 @@ fn the_demo_leaves_a_drawing_and_a_verified_network() {
     }
 }
 
-/// With a checkpoint of the published name and layout, and an image whose logits are known.
+/// With a checkpoint of the published name and layout, and an image whose logits are known. The registry is the built-in one
+/// but for the addresses of its checkpoints, which are this folder's.
 #[test]
 fn all_other_commands_work_in_the_order_they_are_printed() {
     let folder = scratch();
+    let registry = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../registry.toml")).unwrap();
+    let here = format!("file://{}/", folder.path().display());
+    let registry = registry.replace("https://github.com/changlin31/BossNAS/releases/download/v0.1/", &here);
+    assert!(registry.contains(&here));
+    fs::write(folder.path().join("registry.toml"), registry).unwrap();
     let t0 = Network::open("T0_224").unwrap();
     let _ = t0.write_checkpoint(&folder.path().join("BossNet-T0-80_8.pth"));
     t0.write_input(&folder.path().join("image.npy"));
     let readme = readme();
     let mut count = 0;
     for arguments in commands(&readme) {
-        let _ = zoo(folder.path(), arguments).success();
+        let _ = finish(command(folder.path(), arguments).env("BOSSNAS_REGISTRY", "registry.toml")).success();
         count += 1;
     }
     assert!(count >= 6, "the README shows {count} commands");

@@ -1,6 +1,6 @@
 //! What a fuzzer once found interesting runs with the ordinary tests.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 #[path = "../../../fuzz/bodies/archive.rs"]
 mod archive;

@@ -4,7 +4,7 @@
 //! request for a path its fault. Without one it does what RFC 9110 says: ranges, `If-Range`, 206 and 416. What it was
 //! asked, and how much of each body it has sent, is kept as [`Request`]s. Dropping it ends every connection.
 //!
-//! One request comes from a [`connection`], the plan makes a [`behaviour`] of it, that an [`answer`], and [`delivery`]
+//! One request comes from a `connection`, the plan makes a `behaviour` of it, that an `answer`, and `delivery`
 //! sends it.
 
 mod answer;
