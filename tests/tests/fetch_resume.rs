@@ -190,3 +190,31 @@ fn what_is_whole_but_was_not_put_in_its_place_is_not_asked_for_again() {
         "a range beyond the end says that all is there"
     );
 }
+
+#[test]
+fn a_disk_that_is_too_small_is_told_before_or_when_it_is_full() {
+    let bytes = noise(4 << 20);
+    let server = Server::start([("x.bin", bytes.clone())]);
+    let shelf = Shelf::plain(&server.url("x.bin"), Some(&sha256(&bytes)));
+    // A limit on the size of files fails as a full disk does.
+    let program = bossnas_tests::program::binary();
+    let script = format!("ulimit -f 2048; exec {} fetch {NAME} --registry registry.toml", program.display());
+    let mut limited = Command::new("sh");
+    let prepared = shelf.command(&[]);
+    limited.args(["-c", &script]).current_dir(shelf.path()).env_clear();
+    for (name, value) in prepared.get_envs() {
+        limited.env(name, value.unwrap());
+    }
+    let _ = bossnas_tests::program::finish(&mut limited).failure(1, &["cannot write what came"]);
+    assert!(shelf.blobs().is_empty());
+    // What came is gone on with.
+    let file = shelf.fetch(&[]).success().file();
+    assert!(file["resumed_from"].as_u64().unwrap() > 0, "{file}");
+    shelf.assert_store_is_sound();
+
+    let registry = fs::read_to_string(shelf.path().join("registry.toml")).unwrap();
+    let huge = Shelf::new(&(registry + "bytes = 4_000_000_000_000_000_000\n"));
+    server.plan("x.bin", [], Fault::Chunked);
+    let _ = huge.fetch(&[]).failure(1, &["needs 4.00 EB", "are free", "BOSSNAS_HOME"]);
+    assert_eq!(huge.partial_len(), 0);
+}

@@ -35,6 +35,8 @@ pub(super) struct Plan<'a> {
     pub(super) bytes: Option<u64>,
     /// The longest that it may be.
     pub(super) most: u64,
+    /// What will be made of it, in per cent of its length.
+    pub(super) companions: u64,
     /// Attempts without progress after the first.
     pub(super) retries: usize,
     pub(super) patience: Patience,
@@ -156,8 +158,8 @@ impl<'a> Asking<'a> {
     }
 
     fn attempt(&self, intake: &mut Intake) -> Result<(), Stop> {
-        let Plan { digest, bytes, most, patience, .. } = *self.plan;
-        let known = Known { digest: digest.is_some(), bytes, most };
+        let Plan { digest, bytes, most, companions, patience, .. } = *self.plan;
+        let known = Known { digest: digest.is_some(), bytes, most, companions };
         match &self.source.place {
             Place::File(path) => copy(path, intake, known, self.watch),
             Place::Url(url) => self.runtime.block_on(request(self.client, url, intake, known, patience, self.watch)),

@@ -88,10 +88,24 @@ pub trait Watch: Sync {
 pub enum Content<'a> {
     /// A checkpoint with the weights of these networks, the same for all.
     Checkpoint(&'a [BossNet]),
+    /// An archive that will be unpacked.
+    Archive,
     /// A registry.
     Registry,
     /// Anything.
     Plain,
+}
+
+impl Content<'_> {
+    /// What will be made of it, in per cent of its length: a training checkpoint has two state dicts and two moments of as many
+    /// bytes, an archive of pictures hardly shrinks.
+    const fn companions(self) -> u64 {
+        match self {
+            Self::Checkpoint(_) => 50,
+            Self::Archive => 110,
+            Self::Registry | Self::Plain => 0,
+        }
+    }
 }
 
 /// How a file came.
@@ -271,6 +285,7 @@ impl Fetcher {
             digest: expected.digest,
             bytes: expected.bytes,
             most: if matches!(content, Content::Registry) { Registry::MAX_BYTES } else { MOST_BYTES },
+            companions: content.companions(),
             retries: self.options.retries,
             patience: Patience { silence: self.options.silence, slow: self.options.silence * 2 },
         };
@@ -321,7 +336,7 @@ impl Fetcher {
                 Registry::read(path)?;
                 Ok(Vec::new())
             }
-            Content::Plain => Ok(Vec::new()),
+            Content::Archive | Content::Plain => Ok(Vec::new()),
         }
     }
 }

@@ -30,6 +30,15 @@ pub(super) struct Known {
     pub(super) bytes: Option<u64>,
     /// The longest that it may be.
     pub(super) most: u64,
+    /// What will be made of it, in per cent of its length: needs room too.
+    pub(super) companions: u64,
+}
+
+impl Known {
+    /// Room for the rest of a file of `total` bytes, of which `there` are there, and for what will be made of it.
+    fn room(self, total: u64, there: u64) -> u64 {
+        total.saturating_sub(there).saturating_add((total / 100).saturating_mul(self.companions))
+    }
 }
 
 /// How long to wait.
@@ -136,7 +145,7 @@ pub(super) async fn request(
         intake.resume(notes)?;
     }
     if let Some(total) = total {
-        space::check(intake.folder(), total - intake.len().min(total)).map_err(Stop::NoSpace)?;
+        space::check(intake.folder(), known.room(total, intake.len())).map_err(Stop::NoSpace)?;
     }
     watch.started(intake.len(), total);
     receive(response, intake, total, known, patience, watch).await
@@ -241,7 +250,7 @@ pub(super) fn copy(path: &Path, intake: &mut Intake, known: Known, watch: &dyn W
     check_length(Some(file.len()), known)?;
     let source = path.display().to_string();
     intake.restart(Notes { source, validator: None, etag: None, total: Some(file.len()) })?;
-    space::check(intake.folder(), file.len()).map_err(Stop::NoSpace)?;
+    space::check(intake.folder(), known.room(file.len(), 0)).map_err(Stop::NoSpace)?;
     watch.started(0, Some(file.len()));
     let mut buffer = vec![0; PIECE.min(file.len()) as usize];
     while intake.len() < file.len() {

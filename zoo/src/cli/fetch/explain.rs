@@ -29,7 +29,7 @@ pub(super) fn explain(file: &RemoteFile, error: FetchError, kept: u64) -> Failur
             Failure::failed(message).hint("the file itself has the expected digest and is in the cache")
         }
         FetchError::Convert { error, .. } if error.is_of_file() => Failure::new(Exit::Network, message)
-            .hint("nothing was kept; with --sha256 any file of that digest is taken"),
+            .hint("what came was thrown away: the page of a network that wants a login, perhaps, or a file cut short"),
         FetchError::NoSpace { ref space, .. } => Failure::failed(format!(
             "`{}` needs {} in `{}`, where {} are free",
             file.name,

@@ -78,6 +78,7 @@ impl<'r> Task<'r> {
     pub(super) fn content(&self) -> Content<'_> {
         match self {
             Self::Checkpoint(_, networks, _) => Content::Checkpoint(networks),
+            Self::DataSet(set) if set.layout.is_archive() => Content::Archive,
             Self::DataSet(_) => Content::Plain,
         }
     }
