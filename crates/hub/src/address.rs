@@ -18,7 +18,8 @@ pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
         return Err("it holds a character that an address cannot hold");
     }
     let (scheme, rest) = text.split_once("://").ok_or("it must start with https://")?;
-    if rest.contains(['?', '#', '@']) {
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') || rest.contains(['?', '#']) {
         return Err("it must not hold credentials, a query or a fragment");
     }
     let url = Url::parse(text).map_err(|_| "it is malformed")?;
@@ -34,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
     if scheme != "file" && (rest.starts_with('/') || rest.starts_with(':')) {
         return Err("it names no host");
     }
-    if url.port() == Some(0) || rest.split('/').next().is_some_and(|authority| authority.ends_with(':')) {
+    if url.port() == Some(0) || authority.ends_with(':') {
         return Err("its port is no port");
     }
     match url.host() {
@@ -81,6 +82,7 @@ mod tests {
             "https://example.org/a.pth",
             "https://a-b.example.org:8443/x/y-1.0/a%20b.pth",
             "https://h/f",
+            "https://h/a@b.pth",
             "https://192.0.2.1/f",
             "http://127.0.0.1:8000/a",
             "http://127.9.9.9/a",

@@ -55,6 +55,14 @@ pub enum Problem {
     /// A name that is not the same on every system.
     #[error("`{}` is no file name: 1 to 128 letters, digits, `.`, `_` or `-`, no dot at the ends", .0.escape_debug())]
     FileName(String),
+    /// One entry more than a registry may have.
+    #[error("more than {limit} times [[{section}]], the most that a registry may have")]
+    TooMany {
+        /// The section that there are too many of.
+        section: &'static str,
+        /// The largest number of them.
+        limit: usize,
+    },
     /// A layout that is not known.
     #[error("`{}` is no layout, expected cifar10, cifar100 or rank-files", .0.escape_debug())]
     Layout(String),

@@ -4,6 +4,7 @@ mod raw;
 mod reader;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use self::raw::{Head, RawRegistry};
 use self::reader::{Mistake, Reader};
@@ -12,6 +13,9 @@ use crate::registry::{Checkpoint, Contents};
 
 /// The version that this program reads.
 pub(crate) const SCHEMA: i64 = 1;
+
+/// The largest number of checkpoints, of models and of data sets.
+const MAX_ENTRIES: usize = 1000;
 
 /// Everything in the registry `text`.
 pub(crate) fn contents(text: &str) -> Result<Contents, Mistake> {
@@ -22,16 +26,19 @@ pub(crate) fn contents(text: &str) -> Result<Contents, Mistake> {
         return Err(reader.at(&head.schema, Problem::Schema(*head.schema.get_ref())));
     }
     let raw: RawRegistry = reader.toml()?;
+    reader.at_most(MAX_ENTRIES, "checkpoint", raw.checkpoints.iter().map(|raw| &raw.name))?;
+    reader.at_most(MAX_ENTRIES, "model", raw.models.iter().map(|raw| &raw.name))?;
+    reader.at_most(MAX_ENTRIES, "data_set", raw.data_sets.iter().map(|raw| &raw.name))?;
     let mut names = HashMap::new();
     let mut files = HashMap::new();
-    let mut checkpoints: Vec<Checkpoint> = Vec::new();
+    let mut checkpoints: Vec<Arc<Checkpoint>> = Vec::new();
     for raw in raw.checkpoints {
         reader.name(&raw.name, &mut names)?;
         let place = raw.url.clone();
         let checkpoint = reader.checkpoint(raw)?;
         // A mirror serves files under their names.
         reader.unique(&place, &checkpoint.file.name, &mut files)?;
-        checkpoints.push(checkpoint);
+        checkpoints.push(Arc::new(checkpoint));
     }
     let mut names = HashMap::new();
     let mut models = Vec::new();

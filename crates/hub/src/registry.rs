@@ -1,6 +1,7 @@
 //! The models and data sets that have a name.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bossnas_files::{Digest, SourceFile};
 use bossnas_model::arch::Architecture;
@@ -151,8 +152,8 @@ pub struct Model {
     pub arch: Architecture,
     /// Height and width of its input.
     pub size: usize,
-    /// Its weights.
-    pub checkpoint: Checkpoint,
+    /// Its weights, which other models may share.
+    pub checkpoint: Arc<Checkpoint>,
     /// What is known of it.
     pub published: Option<Published>,
 }
@@ -167,7 +168,7 @@ pub struct Registry {
 /// What is in a registry.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Contents {
-    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) checkpoints: Vec<Arc<Checkpoint>>,
     pub(crate) models: Vec<Model>,
     pub(crate) data_sets: Vec<DataSet>,
 }
@@ -214,7 +215,7 @@ impl Registry {
     }
 
     /// The checkpoints, also those that no model uses.
-    pub fn checkpoints(&self) -> &[Checkpoint] {
+    pub fn checkpoints(&self) -> &[Arc<Checkpoint>] {
         &self.contents.checkpoints
     }
 
@@ -238,18 +239,20 @@ impl Registry {
         self.models().iter().filter(move |model| model.checkpoint.name == checkpoint)
     }
 
-    /// What can be fetched under a name, in any case: that of a model, a checkpoint, its file, or a data set.
+    /// What can be fetched under a name, in any case: that of a data set, a model or a checkpoint, else that of a
+    /// checkpoint's file.
     pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
         let name = name.trim();
         if let Some(set) = self.data_set(name) {
             return Some(Entry::DataSet(set));
         }
-        let of_model = self.find(name).map(|model| model.checkpoint.name.as_str());
-        let is = |checkpoint: &&Checkpoint| match of_model {
-            Some(wanted) => checkpoint.name == wanted,
-            None => checkpoint.name.eq_ignore_ascii_case(name) || checkpoint.file.name.eq_ignore_ascii_case(name),
+        let name = self.find(name).map_or(name, |model| &model.checkpoint.name);
+        let called = |own: fn(&Checkpoint) -> &str| {
+            self.checkpoints().iter().find(|checkpoint| own(checkpoint).eq_ignore_ascii_case(name))
         };
-        self.checkpoints().iter().find(is).map(Entry::Checkpoint)
+        called(|checkpoint| &checkpoint.name)
+            .or_else(|| called(|checkpoint| &checkpoint.file.name))
+            .map(|checkpoint| Entry::Checkpoint(checkpoint))
     }
 
     /// Models whose name or alias looks like `text`, the nearest first, at most three.

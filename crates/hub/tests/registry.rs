@@ -225,6 +225,92 @@ fn what_can_be_fetched_is_found_by_all_its_names() {
 }
 
 #[test]
+fn the_name_of_a_checkpoint_comes_before_that_of_another_ones_file() {
+    let other = "[[checkpoint]]\nname = \"weights.pth\"\nurl = \"https://h/other.pth\"\nstate_dict = \"auto\"\nlicence = \"\"\n";
+    let registry = Registry::parse("test.toml", &format!("{GOOD}\n{other}")).unwrap();
+    let found = |name: &str| match registry.entry(name) {
+        Some(Entry::Checkpoint(checkpoint)) => checkpoint.name.clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!([found("uno"), found("WEIGHTS")], ["weights"; 2]);
+    assert_eq!([found("Weights.pth"), found("other.pth")], ["weights.pth"; 2]);
+    assert_eq!(registry.models_of("weights.pth").count(), 0, "a checkpoint that no model uses is one nevertheless");
+    assert!(matches!(registry.entry("digits"), Some(Entry::DataSet(set)) if set.source == "somebody"));
+}
+
+#[test]
+fn the_names_that_people_type_are_aliases() {
+    let registry = Registry::built_in().unwrap();
+    for (typed, name) in [
+        ("BossNet-T0@224", "BossNet-T0"),
+        ("T0@224", "BossNet-T0"),
+        ("BossNet-T1@224", "BossNet-T1"),
+        ("T1@224", "BossNet-T1"),
+        ("T0-288", "BossNet-T0@288"),
+        ("BossNet-T0-288", "BossNet-T0@288"),
+        ("T1-256", "BossNet-T1@256"),
+        ("BossNet-T1-256", "BossNet-T1@256"),
+    ] {
+        assert_eq!(registry.find(typed).map(|model| model.name.as_str()), Some(name), "{typed}");
+    }
+}
+
+/// `text` once for each number below `count`, with the number in the place of `#`.
+fn numbered(count: usize, text: &str) -> String {
+    (0..count).map(|number| text.replace('#', &number.to_string())).collect()
+}
+
+#[test]
+fn more_than_a_thousand_of_anything_is_refused() {
+    let checkpoint = "[[checkpoint]]\nname = 'c#'\nurl = 'https://h/#'\nstate_dict = 'auto'\nlicence = ''\n";
+    let model = "[[model]]\nname = 'm#'\narch = 'bossnet:1/0/1/0'\nsize = 1\ncheckpoint = 'c0'\n";
+    let data_set = "[[data_set]]\nname = 'd#'\nlayout = 'rank-files'\nsource = ''\nlicence = ''\nfiles = ";
+    let one_file = format!("{data_set}[{{ url = 'https://h/a' }}]\n");
+    let sections = [("checkpoint", checkpoint), ("model", model), ("data_set", &one_file)];
+    let full = format!("schema = 1\n{}", sections.map(|(_, text)| numbered(1000, text)).concat());
+    let registry = Registry::parse("test.toml", &full).unwrap();
+    assert_eq!([registry.checkpoints().len(), registry.models().len(), registry.data_sets().len()], [1000; 3]);
+    for (section, text) in sections {
+        let (line, problem) = problem(&format!("{full}{}", text.replace('#', "-more")));
+        assert_eq!(problem, format!("more than 1000 times [[{section}]], the most that a registry may have"));
+        assert_eq!(line, full.lines().count() + 2);
+    }
+    let files = |count: usize| format!("schema = 1\n{data_set}[{}]\n", numbered(count, "{ url = 'https://h/#' },"));
+    assert!(Registry::parse("test.toml", &files(1000)).is_ok());
+    for count in [0, 1001] {
+        let expected = format!("a data set of layout rank-files with {count} files, expected 1 to 1000");
+        assert_eq!(problem(&files(count)), (7, expected));
+    }
+}
+
+#[test]
+fn a_file_of_a_data_set_is_checked_like_a_checkpoint() {
+    let file = |keys: &str| with("mirrors = [\"http://127.0.0.1:8000/b.yml\"]", keys);
+    assert_eq!(file("bytes = 0"), (38, "`bytes` is 0, expected a whole number above 0".to_owned()));
+    let (line, text) = file("sha256 = \"12\"");
+    assert_eq!((line, text.as_str()), (38, "`12` is no SHA-256 digest of 64 hexadecimal digits"));
+    let (line, text) = file("state_dict = \"auto\"");
+    assert_eq!(line, 38);
+    assert!(text.contains("unknown field `state_dict`"), "{text}");
+    let (line, text) = with("url = \"https://example.org/a.yml\"", "url = \"https://example.org/a%20b.yml\"");
+    assert_eq!(line, 33);
+    assert!(text.starts_with("`a b.yml` is no file name"), "{text}");
+    let (line, text) =
+        with("state_dict = \"model_ema\"", "state_dict = \"auto\"\nmirrors = [\"https://h/a\", \"https://h/\"]");
+    assert_eq!(line, 9);
+    assert!(text.ends_with("it names no file"), "{text}");
+}
+
+#[test]
+fn a_data_set_shares_no_name_with_a_model_or_another_data_set() {
+    assert_eq!(with("name = \"Digits\"", "name = \"TWO\""), (26, "`TWO` is there already, in line 20".to_owned()));
+    assert_eq!(with("[\"numbers\"]", "[\"a\", \"A\"]"), (27, "`A` is there already, in line 27".to_owned()));
+    // Checkpoints have names of their own.
+    let renamed = GOOD.replace("\"Digits\"", "\"weights\"");
+    assert!(Registry::parse("test.toml", &renamed).is_ok());
+}
+
+#[test]
 fn the_data_sets_have_their_digests() {
     let registry = Registry::built_in().unwrap();
     let digest = |name: &str| registry.data_set(name).unwrap().files[0].sha256.unwrap().to_string();

@@ -15,8 +15,13 @@
 mod baton;
 mod blob;
 mod fetched;
+mod gc;
+mod inventory;
 mod lock;
 mod owner;
+#[cfg(test)]
+mod shelf;
+mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,8 +34,13 @@ use url::Url;
 
 pub use self::baton::{Baton, Claim};
 pub use self::fetched::{Fetched, FetchedDataSet, StateDictFile};
+pub use self::gc::{GcOptions, Kept, Reason, Removal, Selection, Swept};
+pub use self::inventory::{
+    DataFolder, Export, Inventory, Kind, Leftover, LeftoverKind, Part, PartialDownload, State, StoredEntry, StoredFile,
+};
 pub use self::lock::{Derived, Lock, Record, Trust};
 pub use self::owner::{Owner, ParseOwnerError, Presence};
+pub use self::verify::{Damage, PartKind, Problem, ReadSums, Verified};
 
 /// Names the folder of the cache.
 const ENVIRONMENT_VARIABLE: &str = "BOSSNAS_HOME";

@@ -1,6 +1,7 @@
 //! From raw entries to checked ones.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -39,7 +40,17 @@ impl Reader<'_> {
         })
     }
 
-    /// Checks a name and that nothing in `seen` has it, in whatever case.
+    /// Checks that there are no more than `limit` entries of a section, whose names are `names`.
+    pub(super) fn at_most<'n>(
+        &self,
+        limit: usize,
+        section: &'static str,
+        mut names: impl Iterator<Item = &'n Spanned<String>>,
+    ) -> Result<(), Mistake> {
+        names.nth(limit).map_or(Ok(()), |name| Err(self.at(name, Problem::TooMany { section, limit })))
+    }
+
+    /// Checks a name and that nothing in `seen` has it, in whatever case. `seen` has the offset of every name.
     pub(super) fn name(&self, name: &Spanned<String>, seen: &mut HashMap<String, usize>) -> Result<(), Mistake> {
         let text = name.get_ref();
         let typable = |c: char| (c.is_ascii_graphic() || c == ' ') && !matches!(c, ':' | '\\');
@@ -56,8 +67,11 @@ impl Reader<'_> {
         name: &str,
         seen: &mut HashMap<String, usize>,
     ) -> Result<(), Mistake> {
-        match seen.insert(name.to_ascii_lowercase(), self.line(place.span().start)) {
-            Some(first_line) => Err(self.at(place, Problem::Duplicate { name: name.to_owned(), first_line })),
+        // Lines are counted for a mistake alone: counting them for every name would take quadratic time.
+        match seen.insert(name.to_ascii_lowercase(), place.span().start) {
+            Some(first) => {
+                Err(self.at(place, Problem::Duplicate { name: name.to_owned(), first_line: self.line(first) }))
+            }
             None => Ok(()),
         }
     }
@@ -72,7 +86,7 @@ impl Reader<'_> {
         Ok(Checkpoint { name: raw.name.into_inner(), file, state_dict, licence: raw.licence })
     }
 
-    pub(super) fn model(&self, raw: RawModel, checkpoints: &[Checkpoint]) -> Result<Model, Mistake> {
+    pub(super) fn model(&self, raw: RawModel, checkpoints: &[Arc<Checkpoint>]) -> Result<Model, Mistake> {
         let text = raw.arch.get_ref();
         let arch = text.parse().map_err(|error| self.at(&raw.arch, Problem::Arch { arch: text.clone(), error }))?;
         if !(1..=MAX_SIDE).contains(raw.size.get_ref()) {

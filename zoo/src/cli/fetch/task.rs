@@ -28,7 +28,7 @@ impl<'r> Task<'r> {
             entries.push(entry);
         }
         if args.all {
-            entries.extend(registry.checkpoints().iter().map(Entry::Checkpoint));
+            entries.extend(registry.checkpoints().iter().map(|checkpoint| Entry::Checkpoint(checkpoint)));
         }
         if args.data_sets {
             entries.extend(registry.data_sets().iter().map(Entry::DataSet));

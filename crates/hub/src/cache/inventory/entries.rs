@@ -1,6 +1,6 @@
 //! Records, grouped by what they are of.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{DataFolder, Kind, Part, State, StoredEntry, StoredFile};
@@ -17,7 +17,8 @@ pub(super) fn all(cache: &Cache, lock: &Lock, registry: Option<&Registry>, now: 
         entries.extend(registry.checkpoints().iter().filter_map(|checkpoint| store.checkpoint(registry, checkpoint)));
         entries.extend(registry.data_sets().iter().filter_map(|set| store.data_set(set)));
     }
-    let known = |record: &&Record| entries.iter().flat_map(|entry| &entry.files).any(|file| file.record.url == record.url);
+    let known =
+        |record: &&Record| entries.iter().flat_map(|entry| &entry.files).any(|file| file.record.url == record.url);
     let others: Vec<&Record> = lock.files.iter().filter(|record| !known(record)).collect();
     entries.extend(others.into_iter().map(|record| store.other(record)));
     entries
@@ -33,7 +34,7 @@ impl Store<'_> {
     fn checkpoint(&self, registry: &Registry, checkpoint: &Checkpoint) -> Option<StoredEntry> {
         let file = self.known(&checkpoint.file)?;
         let models = registry.models_of(&checkpoint.name).map(|model| model.name.clone()).collect();
-        let state = match state([(&file, Some(&checkpoint.file))].into_iter()) {
+        let state = match state(&[(&file, Some(&checkpoint.file))]) {
             // It could not be converted.
             State::Present if file.state_dicts.is_empty() => State::Incomplete,
             state => state,
@@ -48,7 +49,7 @@ impl Store<'_> {
         if files.is_empty() {
             return None;
         }
-        let mut state = state(files.iter().map(|(file, known)| (file, Some(*known))));
+        let mut state = state(&files.iter().map(|(file, known)| (file, Some(*known))).collect::<Vec<_>>());
         let is_whole = files.len() == set.files.len();
         if !is_whole && state == State::Present {
             state = State::Incomplete;
@@ -58,7 +59,7 @@ impl Store<'_> {
         Some(StoredEntry { name: set.name.clone(), kind: Kind::DataSet, models: Vec::new(), files, folder, state })
     }
 
-    fn folder_of(&self, set: &DataSet, files: &[StoredFile]) -> std::path::PathBuf {
+    fn folder_of(&self, set: &DataSet, files: &[StoredFile]) -> PathBuf {
         let fetched = |file: &StoredFile| Fetched {
             path: file.original.path.clone(),
             record: file.record.clone(),
@@ -74,7 +75,7 @@ impl Store<'_> {
             record if record.state_dicts.is_empty() => (Kind::Other, record.name.clone()),
             record => (Kind::Checkpoint, record.name.clone()),
         };
-        let state = state([(&file, None)].into_iter());
+        let state = state(&[(&file, None)]);
         StoredEntry { name, kind, models: Vec::new(), files: vec![file], folder: None, state }
     }
 
@@ -111,16 +112,16 @@ impl Store<'_> {
 }
 
 /// Whether files can be used, each with what the registry says of it.
-fn state<'a>(files: impl Iterator<Item = (&'a StoredFile, Option<&'a RemoteFile>)> + Clone) -> State {
-    let parts = || files.clone().flat_map(|(file, _)| file.parts());
-    let differs = |(file, known): (&StoredFile, Option<&RemoteFile>)| {
+fn state(files: &[(&StoredFile, Option<&RemoteFile>)]) -> State {
+    let parts = || files.iter().flat_map(|(file, _)| file.parts());
+    let differs = |(file, known): &(&StoredFile, Option<&RemoteFile>)| {
         known.and_then(|known| known.sha256).is_some_and(|digest| digest != file.record.sha256)
     };
     if parts().all(|part| part.found.is_none()) {
         State::Recorded
     } else if parts().any(|part| part.found.is_some_and(|found| found != part.bytes)) {
         State::Damaged
-    } else if files.clone().any(differs) {
+    } else if files.iter().any(differs) {
         State::Outdated
     } else if parts().any(|part| part.found.is_none()) {
         State::Incomplete

@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use bossnas_files::Sha256;
-
 use super::leftovers::{self, LeftoverKind};
 use super::{DataFolder, Inventory, Links, found_in};
-use crate::cache::{Cache, CacheError, Lock};
-use crate::{DataSet, Registry};
+use crate::cache::{Cache, CacheError, Fetched, Lock};
+use crate::{DataSet, Layout, Registry};
 
-/// Digits of the digest in the name of a folder.
-const DIGITS: usize = 16;
+/// The list of digests in each of them.
+pub(in crate::cache) const SUMS: &str = "SHA256SUMS";
 
 pub(super) fn all(
     cache: &Cache,
@@ -27,10 +25,10 @@ pub(super) fn all(
             folder.bytes = Some(links.add_tree(&found.path));
             continue;
         }
-        let named = split(&found.name).filter(|_| found.meta.is_dir());
-        let refers = named.is_some_and(|(slug, digest)| {
+        let named = slug(&found.name).filter(|_| found.meta.is_dir());
+        let refers = named.is_some_and(|slug| {
             let outdated = registry.is_some_and(|registry| slugs(cache, registry).iter().any(|own| own == slug));
-            !outdated && is_recorded(lock, digest, &found.path)
+            !outdated && is_recorded(cache, lock, slug, &found.path)
         });
         let kind = if named.is_some() { LeftoverKind::DataFolder } else { LeftoverKind::Strange };
         if refers || (named.is_some() && inventory.lock_problem.is_some()) {
@@ -43,30 +41,37 @@ pub(super) fn all(
     Ok(())
 }
 
-fn split(name: &str) -> Option<(&str, &str)> {
+/// `cifar-10` of `cifar-10-0123456789abcdef`.
+fn slug(name: &str) -> Option<&str> {
     let (slug, digest) = name.rsplit_once('-')?;
-    let plain = digest.len() == DIGITS && digest.chars().all(|c| c.is_ascii_hexdigit());
-    (plain && !slug.is_empty() && !slug.starts_with('.')).then_some((slug, digest))
+    let plain = digest.len() == 16 && digest.chars().all(|c| c.is_ascii_hexdigit());
+    (plain && !slug.is_empty() && !slug.starts_with('.')).then_some(slug)
 }
 
 /// The first parts of the names of all folders that data sets of the registry in use can have.
 fn slugs(cache: &Cache, registry: &Registry) -> Vec<String> {
-    let folder = |set: &DataSet| cache.data_set_folder(set, &[]);
-    let slug = |path: &PathBuf| Some(split(path.file_name()?.to_str()?)?.0.to_owned());
-    registry.data_sets().iter().map(folder).filter_map(|path| slug(&path)).collect()
+    let folders = registry.data_sets().iter().map(|set| cache.data_set_folder(set, &[]));
+    folders.filter_map(|path| Some(slug(path.file_name()?.to_str()?)?.to_owned())).collect()
 }
 
 /// Whether a folder that the registry in use knows nothing of was made of recorded files: its name is that of one of them, or
 /// all its files have name and size of one.
-fn is_recorded(lock: &Lock, digest: &str, folder: &Path) -> bool {
+fn is_recorded(cache: &Cache, lock: &Lock, slug: &str, folder: &Path) -> bool {
+    let set = DataSet {
+        name: slug.to_owned(),
+        aliases: Vec::new(),
+        layout: Layout::RankFiles,
+        source: String::new(),
+        licence: String::new(),
+        files: Vec::new(),
+    };
     let of_one = lock.files.iter().any(|record| {
-        let mut own = Sha256::new();
-        own.update(format!("{}  {}\n", record.sha256, record.name).as_bytes());
-        own.finish().to_string()[..DIGITS] == *digest
+        let file = Fetched { path: PathBuf::new(), record: record.clone(), state_dicts: Vec::new() };
+        cache.data_set_folder(&set, &[file]) == folder
     });
     let files = found_in(folder).unwrap_or_default();
-    let is_sums = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let mut named = files.iter().filter(|file| !is_sums(&file.name)).peekable();
-    let recorded = |name: &str, bytes: u64| lock.files.iter().any(|record| record.name == name && record.bytes == bytes);
+    let mut named = files.iter().filter(|file| file.name != SUMS).peekable();
+    let recorded =
+        |name: &str, bytes: u64| lock.files.iter().any(|record| record.name == name && record.bytes == bytes);
     of_one || (named.peek().is_some() && named.all(|file| recorded(&file.name, file.meta.len())))
 }

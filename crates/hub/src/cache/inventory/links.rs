@@ -42,6 +42,13 @@ impl Links {
         }
     }
 
+    /// Adds what another one noted.
+    pub(in crate::cache) fn merge(&mut self, other: Self) {
+        for (identity, link) in other.files {
+            self.files.entry(identity).and_modify(|own| own.seen += link.seen).or_insert(link);
+        }
+    }
+
     /// Bytes of all files, each once.
     pub(in crate::cache) fn once(&self) -> u64 {
         self.files.values().map(|link| link.bytes).sum()

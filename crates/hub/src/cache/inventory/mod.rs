@@ -22,7 +22,9 @@ pub use self::exports::Export;
 pub use self::leftovers::{Leftover, LeftoverKind};
 pub use self::partials::PartialDownload;
 
-pub(super) use self::found::found_in;
+pub(super) use self::folders::SUMS;
+pub(super) use self::found::{age, found_in};
+pub(super) use self::leftovers::digest_in;
 pub(super) use self::links::Links;
 
 /// How long something of another machine must not have changed to count as left behind.
@@ -220,3 +222,6 @@ impl Cache {
         Ok(inventory)
     }
 }
+
+#[cfg(test)]
+mod tests;
