@@ -152,3 +152,28 @@ fn what_is_asked_is_what_is_needed() {
     assert_eq!(request.header("referer"), None);
     assert_eq!(request.header("cookie"), None);
 }
+
+#[test]
+fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+    let server = Server::start([("x.bin", noise(1000))]);
+    server.plan("x.bin", [Fault::Status(429, Some("2".to_owned())), Fault::Status(503, None)], None);
+    let outcome = Shelf::plain(&server.url("x.bin"), None).fetch(&[]).success();
+    let waits: Vec<&str> =
+        outcome.stderr.lines().filter_map(|line| line.split_once("trying again in ")).map(|(_, wait)| wait).collect();
+    let [asked, own] = waits.as_slice() else { panic!("{}", outcome.stderr) };
+    assert_eq!(*asked, "2.0 s", "longer than it would have waited by itself");
+    // The second wait, with its random part.
+    let own: f64 = own.trim_end_matches(" s").parse().unwrap();
+    assert!((1.0..=2.0).contains(&own), "{own}");
+    server.plan("x.bin", [], Fault::Status(429, Some("3600".to_owned())));
+    let _ = Shelf::plain(&server.url("x.bin"), None).fetch(&[]).failure(5, &["asks to come back in 3600 s"]);
+}
+
+#[test]
+fn a_server_that_only_trickles_is_given_up() {
+    let server = Server::start([("x.bin", noise(1_000_000))]);
+    server.plan("x.bin", [], Fault::Throttle(300));
+    let shelf = Shelf::plain(&server.url("x.bin"), None);
+    let outcome = shelf.zoo(&["fetch", NAME, "--timeout", "1", "--retries", "0"]);
+    let _ = outcome.failure(5, &["less than 1024 bytes/s for 2 s", "the same command goes on from there"]);
+}

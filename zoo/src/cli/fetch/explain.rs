@@ -1,5 +1,6 @@
 //! Failures of a download, with what can be done about them.
 
+use bossnas_hub::cache::CacheError;
 use bossnas_hub::{DataSet, RemoteFile};
 use bossnas_report::{Exit, Failure, units};
 use bossnas_zoo::fetch::data_set::DataSetError;
@@ -38,6 +39,8 @@ pub(super) fn explain(file: &RemoteFile, error: FetchError, kept: u64) -> Failur
             units::bytes(space.free)
         ))
         .hint("`bossnas-zoo cache gc` frees what is not needed, $BOSSNAS_HOME moves the cache"),
+        FetchError::Cache(CacheError::Lock { .. }) => Failure::failed(message)
+            .hint("without it fetching begins anew; what was recorded on first use is then forgotten"),
         FetchError::Convert { .. } | FetchError::Vanished { .. } | FetchError::Cache(_) | FetchError::Io(_) => {
             Failure::failed(message)
         }

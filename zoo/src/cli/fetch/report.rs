@@ -106,12 +106,12 @@ impl FileReport {
         let size = units::bytes(self.bytes);
         let Some(transfer) = &self.transfer else { return format!("{size}, in the cache since {}", self.date) };
         let time = Duration::from_secs_f64(transfer.seconds);
-        let rate = units::bytes((transfer.received as f64 / transfer.seconds.max(1e-3)) as u64);
+        let rate = units::bytes((transfer.received as f64 / transfer.receive_seconds.max(1e-3)) as u64);
         let resumed = match transfer.resumed_from {
             0 => String::new(),
             bytes => format!(", of which {} were here already", units::bytes(bytes)),
         };
-        format!("{size} in {}, {rate}/s{resumed}", units::duration(time))
+        format!("{size} in {}, received at {rate}/s{resumed}", units::duration(time))
     }
 }
 
