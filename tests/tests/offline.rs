@@ -29,7 +29,7 @@ run Thing --input input.npy
 run thing.onnx --input input.npy
 demo -o demo
 completions bash
-man man
+man .
 cache ls
 cache path Thing
 cache verify
@@ -96,7 +96,9 @@ fn every_command_is_tried() {
     let help = zoo(Path::new("."), ["--help"]).success().stdout;
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().take_while(|line| line.starts_with("  "));
-    let commands: BTreeSet<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    // A description that goes on in the next line is further in.
+    let names = commands.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let commands: BTreeSet<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
     let tried: BTreeSet<&str> = tried().into_iter().map(|arguments| arguments[0]).chain(["help"]).collect();
     assert_eq!(tried, commands);
 }

@@ -2,9 +2,11 @@
 //! [`Command::run`]; its file holds its arguments, its help with examples, and the few lines that print.
 
 mod arch;
+mod cache;
 mod completions;
 mod context;
 mod demo;
+mod doctor;
 mod export;
 mod exported;
 mod fetch;
@@ -73,6 +75,8 @@ enum Command {
     Export(Box<export::Args>),
     Run(run::Args),
     Demo(demo::Args),
+    Cache(cache::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -88,6 +92,8 @@ impl Command {
             Self::Export(args) => export::run(&args, context),
             Self::Run(args) => run::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
+            Self::Cache(args) => cache::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context),
             Self::Completions(args) => completions::run(&args, context),
             Self::Man(args) => man::run(&args, context),
         }

@@ -10,10 +10,10 @@ mod verify;
 
 use std::time::Duration;
 
+use bossnas_converter::onnx::Batch;
 use bossnas_hub::Model;
 use bossnas_hub::cache::Inventory;
 use bossnas_model::arch::Architecture;
-use bossnas_converter::onnx::Batch;
 use bossnas_report::Failure;
 
 use super::context::Context;
@@ -21,7 +21,7 @@ use super::subject::Subject;
 
 /// Look at the cache, check it, make room in it
 ///
-/// The cache is the folder that $BOSSNAS_HOME names, else the platform's folder for caches. It holds what
+/// The cache is the folder that the variable `BOSSNAS_HOME` names, else the platform's folder for caches. It holds what
 /// `bossnas-zoo fetch` brought, state dicts made of checkpoints, unpacked data sets, and exports that `bossnas-zoo run` made
 /// for itself. Everything in it can be had again.
 #[derive(Debug, clap::Args)]
@@ -74,8 +74,7 @@ fn damaged_lock(inventory: &Inventory) -> Option<Failure> {
 }
 
 /// What can be done about a damaged lock.
-pub(super) const LOCK_HINT: &str =
-    "registry.lock says what each address must give: restore it from a copy, or remove it and trust anew what is fetched";
+pub(super) const LOCK_HINT: &str = "registry.lock says what each address must give: restore it from a copy, or remove it and trust anew what is fetched";
 
 /// How long ago, in the largest unit.
 pub(super) fn ago(age: Duration) -> String {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bossnas_data::archive;
 use bossnas_files::Digest;
 use bossnas_hub::cache::{Cache, Damage, PartKind, Problem, Verified};
-use bossnas_report::{Exit, Failure, escape, units};
+use bossnas_report::{Exit, Failure, units};
 use serde::Serialize;
 
 use super::LOCK_HINT;
@@ -94,12 +94,8 @@ fn failure(damages: &[Damage]) -> Failure {
     let mut failure = Failure::new(Exit::Network, format!("{count} {files} in the cache {are} damaged or missing"));
     for damage in damages {
         let of = damage.entry.as_ref().map_or_else(String::new, |entry| format!(" of {entry}"));
-        failure = failure.detail(escape(&format!(
-            "{} ({}{of}): {}",
-            damage.path.display(),
-            damage.part.name(),
-            damage.problem
-        )));
+        let Damage { path, part, problem, .. } = damage;
+        failure = failure.detail(format!("{} ({}{of}): {problem}", path.display(), part.name()));
     }
     hints(damages).into_iter().fold(failure, Failure::hint)
 }
@@ -127,9 +123,5 @@ fn hints(damages: &[Damage]) -> BTreeSet<String> {
 
 /// A data set that is not unpacked.
 fn is_folder_missing(damage: &Damage) -> bool {
-    damage.problem == Problem::Missing && damages_whole_folder(&damage.path)
-}
-
-fn damages_whole_folder(path: &Path) -> bool {
-    path.parent().and_then(Path::file_name).is_some_and(|name| name == "data")
+    damage.problem == Problem::Missing && damage.path.parent().is_some_and(|parent| parent.ends_with("data"))
 }

@@ -50,9 +50,11 @@ fn print(inventory: &Inventory, context: &Context) -> anyhow::Result<()> {
     let (count, bytes) = garbage(inventory);
     if count > 0 {
         let bytes = units::bytes(bytes);
-        context.console.line(format_args!("\n{count} left over, {bytes}: `bossnas-zoo cache gc` removes what nobody needs"))?;
+        context
+            .console
+            .line(format_args!("\n{count} left over, {bytes}: `bossnas-zoo cache gc` removes what nobody needs"))?;
     }
-    if inventory.entries.iter().any(|entry| is_unconfirmed(entry)) {
+    if inventory.entries.iter().any(is_unconfirmed) {
         context.console.note(Trust::Unconfirmed.explain());
     }
     Ok(())

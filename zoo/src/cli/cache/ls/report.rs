@@ -98,7 +98,8 @@ struct LeftoverRow {
 
 impl Document {
     pub(super) fn new(inventory: &Inventory) -> Self {
-        let folder = |folder: &bossnas_hub::cache::DataFolder| Folder { path: folder.path.clone(), bytes: folder.bytes };
+        let folder =
+            |folder: &bossnas_hub::cache::DataFolder| Folder { path: folder.path.clone(), bytes: folder.bytes };
         Self {
             cache: inventory.root.clone(),
             bytes: inventory.bytes,
@@ -141,13 +142,7 @@ fn file(file: &StoredFile) -> FileRow {
 
 fn part(part: &Part) -> PartRow {
     let Part { name, path, sha256, bytes, found } = part;
-    PartRow {
-        name: name.clone(),
-        path: path.clone(),
-        sha256: sha256.to_string(),
-        bytes: *bytes,
-        found_bytes: *found,
-    }
+    PartRow { name: name.clone(), path: path.clone(), sha256: sha256.to_string(), bytes: *bytes, found_bytes: *found }
 }
 
 fn export(export: &Export) -> ExportRow {
@@ -175,10 +170,5 @@ fn partial(partial: &PartialDownload) -> PartialRow {
 }
 
 fn leftover(left: &Leftover) -> LeftoverRow {
-    LeftoverRow {
-        path: left.path.clone(),
-        kind: left.kind.name(),
-        bytes: left.bytes,
-        age_seconds: left.age.as_secs(),
-    }
+    LeftoverRow { path: left.path.clone(), kind: left.kind.name(), bytes: left.bytes, age_seconds: left.age.as_secs() }
 }
