@@ -11,6 +11,15 @@ use crate::workspace;
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace::root());
+    // What cargo tells this program about its own package: build scripts that look at it (ring's) would be run again each
+    // time, and everything after them built again.
+    for (name, _) in std::env::vars_os() {
+        let own =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if own {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

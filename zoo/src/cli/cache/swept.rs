@@ -77,8 +77,9 @@ fn print(root: &Path, swept: &Swept, dry_run: bool, context: &Context) -> anyhow
     }
     context.console.print(table.render(context.console.style()))?;
     let (count, freed) = (swept.removed.len(), units::bytes(swept.freed));
-    let verb = if dry_run { "would be removed" } else { "removed" };
-    context.console.line(format_args!("\n{count} {verb}, {freed} free"))
+    let (removed, freed_word) =
+        if dry_run { ("would be removed", "would be free") } else { ("removed", "are free now") };
+    context.console.line(format_args!("\n{count} {removed}, {freed} {freed_word}"))
 }
 
 fn failure(swept: &Swept) -> Option<Failure> {

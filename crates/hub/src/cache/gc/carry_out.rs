@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::plan::{How, Plan, Step, is_state_dict};
 use super::{Kept, Removal, Swept};
-use crate::cache::inventory::{Links, PATIENCE, age};
+use crate::cache::inventory::{Links, PATIENCE};
 use crate::cache::{Baton, Cache, CacheError, Claim, Owner};
 
 /// Between a state dict's appearance and that of its record are a few writes.
@@ -81,19 +81,18 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 
 /// While the lock is held nobody records anything. A state dict that appeared a moment ago is given the time to be recorded.
 fn remove_orphan(cache: &Cache, path: &Path) -> Result<Done, CacheError> {
-    let is_recent = || match path.symlink_metadata() {
-        Ok(meta) if is_state_dict(path) => age(&meta, clock(cache.root())) < RECORDED_WITHIN,
-        _ => false,
-    };
-    if is_recent() {
+    let changed = || path.symlink_metadata().and_then(|meta| meta.modified()).ok();
+    let before = changed();
+    let age = before.and_then(|changed| clock(cache.root()).duration_since(changed).ok()).unwrap_or_default();
+    if is_state_dict(path) && age < RECORDED_WITHIN {
         sleep(RECORDED_WITHIN);
     }
     cache.change_lock(|lock| {
         if cache.recorded_blobs(lock).contains(path) {
             return Ok(Done::Kept("it has been recorded by now".to_owned()));
         }
-        if is_recent() {
-            return Ok(Done::Kept("a process is about to record it".to_owned()));
+        if changed() != before {
+            return Ok(Done::Kept("another process has just made it anew".to_owned()));
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {

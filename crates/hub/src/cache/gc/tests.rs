@@ -66,6 +66,9 @@ fn what_nothing_needs_goes_with_its_size_and_what_a_process_uses_stays() {
         .unwrap()
         .set_modified(std::time::SystemTime::now() - Duration::from_mins(11))
         .unwrap();
+    // What a download that ended leaves for a moment.
+    let empty = shelf.cache.partial_folder().join("0123456789abcdef-empty");
+    fs::create_dir(&empty).unwrap();
     let young = [shelf.partial(&url("young"), "young", &gone, 100), shelf.partial(&url("free"), "free", "free", 100)];
     let kept = [
         put(&shelf, &format!("exports/.x.new-{alive}.onnx")),
@@ -92,7 +95,8 @@ fn what_nothing_needs_goes_with_its_size_and_what_a_process_uses_stays() {
     assert!(swept.kept.iter().all(|kept| !kept.failed && !kept.why.is_empty()));
 
     let swept = gc(&shelf, true, false);
-    assert_eq!(swept.removed.iter().map(|removal| removal.reason).collect::<Vec<_>>(), [Reason::Abandoned; 2]);
+    assert_eq!(swept.removed.iter().map(|removal| removal.reason).collect::<Vec<_>>(), [Reason::Abandoned; 3]);
+    assert!(!empty.exists());
     assert!(young.iter().all(|path| !path.parent().unwrap().exists()));
     assert!(kept.iter().all(|path| path.exists()));
 }

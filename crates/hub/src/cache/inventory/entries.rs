@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{DataFolder, Kind, Part, State, StoredEntry, StoredFile};
+use super::{DataFolder, Kind, Links, Part, State, StoredEntry, StoredFile};
 use crate::cache::{Cache, Fetched, Lock, Record, Trust};
 use crate::{Checkpoint, DataSet, Registry, RemoteFile};
 
@@ -40,7 +40,7 @@ impl Store<'_> {
             state => state,
         };
         let name = checkpoint.name.clone();
-        Some(StoredEntry { name, kind: Kind::Checkpoint, models, files: vec![file], folder: None, state })
+        Some(StoredEntry { name, kind: Kind::Checkpoint, models, files: vec![file], folder: None, state, bytes: 0 })
     }
 
     fn data_set(&self, set: &DataSet) -> Option<StoredEntry> {
@@ -56,7 +56,15 @@ impl Store<'_> {
         }
         let files: Vec<StoredFile> = files.into_iter().map(|(file, _)| file).collect();
         let folder = is_whole.then(|| DataFolder { path: self.folder_of(set, &files), bytes: None });
-        Some(StoredEntry { name: set.name.clone(), kind: Kind::DataSet, models: Vec::new(), files, folder, state })
+        Some(StoredEntry {
+            name: set.name.clone(),
+            kind: Kind::DataSet,
+            models: Vec::new(),
+            files,
+            folder,
+            state,
+            bytes: 0,
+        })
     }
 
     fn folder_of(&self, set: &DataSet, files: &[StoredFile]) -> PathBuf {
@@ -76,7 +84,7 @@ impl Store<'_> {
             record => (Kind::Checkpoint, record.name.clone()),
         };
         let state = state(&[(&file, None)]);
-        StoredEntry { name, kind, models: Vec::new(), files: vec![file], folder: None, state }
+        StoredEntry { name, kind, models: Vec::new(), files: vec![file], folder: None, state, bytes: 0 }
     }
 
     /// What is recorded of a file of the registry.
@@ -130,12 +138,18 @@ fn state(files: &[(&StoredFile, Option<&RemoteFile>)]) -> State {
     }
 }
 
-/// A data set whose folder is missing is not whole, and one of which the folder is left is not gone.
-pub(super) fn judge_folder(entry: &mut StoredEntry) {
+/// A data set whose folder is missing is not whole, and one of which the folder is left is not gone. Sizes are added up.
+pub(super) fn complete(entry: &mut StoredEntry) {
     let unpacked = entry.folder.as_ref().is_some_and(|folder| folder.bytes.is_some());
     match entry.state {
         State::Present if entry.kind == Kind::DataSet && !unpacked => entry.state = State::Incomplete,
         State::Recorded if unpacked => entry.state = State::Incomplete,
         _ => {}
     }
+    let mut links = Links::default();
+    let paths = entry.files.iter().flat_map(StoredFile::parts).map(|part| &part.path);
+    for path in paths.chain(entry.folder.as_ref().map(|folder| &folder.path)) {
+        links.add_tree(path);
+    }
+    entry.bytes = links.once();
 }

@@ -23,7 +23,7 @@ pub use self::leftovers::{Leftover, LeftoverKind};
 pub use self::partials::PartialDownload;
 
 pub(super) use self::folders::SUMS;
-pub(super) use self::found::{age, found_in};
+pub(super) use self::found::found_in;
 pub(super) use self::leftovers::digest_in;
 pub(super) use self::links::Links;
 
@@ -119,6 +119,8 @@ pub struct StoredEntry {
     pub folder: Option<DataFolder>,
     /// Whether it can be used.
     pub state: State,
+    /// Bytes that are there: of files, state dicts and the folder; a file with several names counts once.
+    pub bytes: u64,
 }
 
 /// A fetched file and what was made of it.
@@ -166,12 +168,6 @@ impl StoredFile {
 }
 
 impl StoredEntry {
-    /// Bytes that are there: of files, state dicts and the folder.
-    pub fn bytes(&self) -> u64 {
-        let parts = self.files.iter().flat_map(StoredFile::parts).filter_map(|part| part.found);
-        parts.sum::<u64>() + self.folder.as_ref().and_then(|folder| folder.bytes).unwrap_or(0)
-    }
-
     /// How long ago the last of its files came.
     pub fn age(&self) -> Option<Duration> {
         self.files.iter().filter_map(|file| file.age).min()
@@ -216,8 +212,8 @@ impl Cache {
         folders::all(self, &lock, registry, &mut inventory, &mut links, now)?;
         exports::all(self, &mut inventory, &mut links, now)?;
         partials::all(self, registry, &mut inventory, &mut links, now)?;
-        // Whether a data set can be used depends on its folder, which was looked for after its files.
-        inventory.entries.iter_mut().for_each(entries::judge_folder);
+        // What an entry takes, and whether a data set can be used, depends on its folder, which was looked for after its files.
+        inventory.entries.iter_mut().for_each(entries::complete);
         inventory.bytes = links.once();
         Ok(inventory)
     }

@@ -87,7 +87,7 @@ fn table(inventory: &Inventory) -> Table {
         table.row([
             entry.name.clone(),
             entry.kind.name().to_owned(),
-            if entry.state == State::Recorded { "-".to_owned() } else { units::bytes(entry.bytes()) },
+            if entry.state == State::Recorded { "-".to_owned() } else { units::bytes(entry.bytes) },
             entry.age().map_or_else(|| "-".to_owned(), ago),
             entry.trust().map_or("-", Trust::name).to_owned(),
             entry.state.name().to_owned(),
@@ -123,9 +123,10 @@ fn partials(inventory: &Inventory) -> Table {
         ("who", Align::Left),
     ]);
     for partial in &inventory.partials {
-        let who = match &partial.owner {
-            Some(owner) if !partial.is_abandoned() => format!("process {} on {}", owner.process(), owner.host()),
-            _ => "nobody: `bossnas-zoo fetch` goes on with it".to_owned(),
+        let who = match (&partial.owner, &partial.entry) {
+            (Some(owner), _) if !partial.is_abandoned() => format!("process {} on {}", owner.process(), owner.host()),
+            (_, Some(entry)) => format!("nobody: `bossnas-zoo fetch {entry}` goes on with it"),
+            (_, None) => "nobody".to_owned(),
         };
         table.row([
             partial.name.clone(),

@@ -118,7 +118,7 @@ fn entry(entry: &StoredEntry) -> Entry {
         name: entry.name.clone(),
         kind: entry.kind.name(),
         state: entry.state.name(),
-        bytes: entry.bytes(),
+        bytes: entry.bytes,
         age_seconds: entry.age().map(|age| age.as_secs()),
         trust: entry.trust().map(Trust::name),
         unconfirmed: entry.trust() == Some(Trust::Unconfirmed),
