@@ -49,7 +49,7 @@ pub fn write_file(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WriteError
     file.commit()
 }
 
-/// Moves a file that is on the disk already to `target`, on the same file system, in the place of what is there. The move is
+/// Moves a file or folder that is on the disk already to `target`, on the same file system, in the place of what is there. The move is
 /// on the disk when this returns.
 pub fn move_into_place(file: &Path, target: &Path) -> io::Result<()> {
     std::fs::rename(file, target)?;

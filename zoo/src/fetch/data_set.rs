@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bossnas_data::archive::{self, ArchiveError, Limits, Unpacked};
-use bossnas_files::{ReadError, SourceFile, WriteError};
+use bossnas_files::{ReadError, SourceFile, WriteError, move_into_place};
 use bossnas_hub::DataSet;
 use bossnas_hub::cache::{Cache, CacheError, Fetched, Owner, Record};
 
@@ -46,7 +46,7 @@ pub fn unpack(cache: &Cache, set: &DataSet, files: &[Fetched], watch: &dyn Watch
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let scratch = cache.data_folder().join(format!(".{name}.new-{}", Owner::current()));
     let made = fill(set, files, &scratch, watch);
-    let placed = made.and_then(|()| match std::fs::rename(&scratch, &folder) {
+    let placed = made.and_then(|()| match move_into_place(&scratch, &folder) {
         // Another process was quicker.
         Err(_) if folder.is_dir() => Ok(()),
         placed => placed.map_err(|source| DataSetError::Io { path: folder.clone(), source }),

@@ -9,24 +9,30 @@ use super::path::PathProblem;
 
 /// An archive that is not unpacked, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}`: {problem}", path.display())]
+#[error("`{}`: {problem}{}", path.display(), shown(at.as_deref()))]
 pub struct ArchiveError {
     /// The archive.
     path: PathBuf,
+    /// The entry that was being read, where the problem does not name it.
+    at: Option<String>,
     /// Why.
     #[source]
     problem: Box<Problem>,
 }
 
 impl ArchiveError {
-    pub(super) fn new(path: &Path, problem: Problem) -> Self {
-        Self { path: path.to_owned(), problem: Box::new(problem) }
+    pub(super) fn new(path: &Path, at: Option<String>, problem: Problem) -> Self {
+        Self { path: path.to_owned(), at: at.filter(|_| !problem.names_entry()), problem: Box::new(problem) }
     }
 
     /// Why.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
+}
+
+fn shown(at: Option<&str>) -> String {
+    at.map(|at| format!(", at `{}` in it", at.escape_debug())).unwrap_or_default()
 }
 
 /// The reasons.
@@ -81,6 +87,17 @@ pub enum Problem {
         /// Bytes that its header gives.
         size: u64,
     },
+    /// A folder that has contents as files have them.
+    #[error("the folder `{}` in it has {size} bytes", path.escape_debug())]
+    FolderSize {
+        /// Its path.
+        path: String,
+        /// Bytes that its header gives.
+        size: u64,
+    },
+    /// Cut, though the gzip around it is whole.
+    #[error("it has no end: two blocks of zeros are missing")]
+    End,
     /// Something after the last file.
     #[error("there is something after its last file")]
     Trailing,
@@ -92,6 +109,18 @@ impl Problem {
         match error.downcast::<Self>() {
             Ok(own) => own,
             Err(error) => Self::Read(error),
+        }
+    }
+
+    fn names_entry(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::Entries(_) | Self::Bytes(_) | Self::Ratio(_) | Self::End | Self::Trailing => false,
+            Self::Write(_)
+            | Self::Type { .. }
+            | Self::Path { .. }
+            | Self::Twice { .. }
+            | Self::Short { .. }
+            | Self::FolderSize { .. } => true,
         }
     }
 

@@ -2,15 +2,15 @@
 //!
 //! Strict on purpose: data sets are archives of a few plain files, and whatever goes beyond that is refused by name instead of
 //! being interpreted. Only regular files and folders pass; no links, devices, sparse files or extension headers; one gzip
-//! member and nothing after it; zeros after the last file. What the archive says about owners, permissions and times is
-//! ignored. The whole stream is bounded, headers included.
+//! member and nothing after it; the two blocks of zeros that end an archive, and only zeros after them. What the archive says
+//! about owners, permissions and times is ignored. The whole stream is bounded, headers included.
 
 mod error;
 mod path;
 mod stream;
 mod sums;
+mod tree;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -23,13 +23,17 @@ pub use self::path::PathProblem;
 pub use self::sums::{SUMS, SumsError, read_sums, write_sums};
 
 use self::stream::Unzipped;
+use self::tree::{Kind, Tree};
 
 const PIECE: usize = 64 << 10;
+
+/// A tar archive consists of blocks of that many bytes.
+const BLOCK: u64 = 512;
 
 /// What an archive may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Files and folders.
+    /// Files and folders, those included that are there only because something is in them.
     pub entries: usize,
     /// Bytes of the unzipped stream: all files with their headers.
     pub bytes: u64,
@@ -65,79 +69,67 @@ pub fn unpack(
     limits: &Limits,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Unpacked>, ArchiveError> {
-    let failed = |problem| ArchiveError::new(archive.path(), problem);
-    fs::create_dir(target).map_err(|error| failed(Problem::write(target, error)))?;
-    let mut unpacking = Unpacking { target, limits, seen: HashMap::new(), files: Vec::new() };
-    unpacking.all(archive, progress).map_err(failed)?;
+    let failed = |problem, at| ArchiveError::new(archive.path(), at, problem);
+    fs::create_dir(target).map_err(|error| failed(Problem::write(target, error), None))?;
+    let mut unpacking = Unpacking { target, limits, tree: Tree::new(limits.entries), files: Vec::new(), at: None };
+    let all = unpacking.all(archive, progress);
+    all.map_err(|problem| failed(problem, unpacking.at.take()))?;
     unpacking.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(unpacking.files)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Folder,
 }
 
 struct Unpacking<'a> {
     target: &'a Path,
     limits: &'a Limits,
-    /// What is there, by lower-case path: some file systems do not tell cases apart.
-    seen: HashMap<String, (String, Kind)>,
+    tree: Tree,
     files: Vec<Unpacked>,
+    /// The path of the last entry that was begun.
+    at: Option<String>,
 }
 
 impl Unpacking<'_> {
     fn all(&mut self, archive: &SourceFile, progress: &mut dyn FnMut(u64)) -> Result<(), Problem> {
         let mut stream = Unzipped::new(archive, self.limits, progress).map_err(Problem::read)?;
         let mut tar = Archive::new(&mut stream);
+        let mut end = 0;
         // Raw: extension headers come as entries of their own, and are refused, instead of being read into memory.
         for (index, entry) in tar.entries().map_err(Problem::read)?.raw(true).enumerate() {
             let mut entry = entry.map_err(Problem::read)?;
             if index >= self.limits.entries {
                 return Err(Problem::Entries(self.limits.entries));
             }
+            end = entry.raw_file_position().saturating_add(entry.size());
             self.entry(&mut entry)?;
         }
-        stream.finish()
+        stream.finish(end.checked_next_multiple_of(BLOCK).unwrap_or(end))
     }
 
     fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<(), Problem> {
         let bytes = entry.path_bytes().into_owned();
         let shown = String::from_utf8_lossy(&bytes).into_owned();
+        self.at = Some(shown.clone());
         let kind = match entry.header().entry_type() {
-            EntryType::Regular | EntryType::Continuous => Kind::File,
+            EntryType::Regular => Kind::File,
             EntryType::Directory => Kind::Folder,
             other => return Err(Problem::Type { path: shown, found: type_name(other) }),
         };
+        let size = entry.header().entry_size().map_err(Problem::read)?;
+        if kind == Kind::Folder && size != 0 {
+            return Err(Problem::FolderSize { path: shown, size });
+        }
+        // Archives made of `.` begin with it: the target, which is there.
+        if kind == Kind::Folder && matches!(&*bytes, b"." | b"./") {
+            return Ok(());
+        }
         let path = path::check(&bytes, kind == Kind::Folder, self.limits.depth)
             .map_err(|problem| Problem::Path { path: shown.clone(), problem })?;
-        if path.eq_ignore_ascii_case(SUMS) {
+        if path::fold(&path) == path::fold(SUMS) {
             return Err(Problem::Path { path: shown, problem: PathProblem::Reserved });
         }
-        // A folder may be named by itself after its files, or not at all.
-        let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
-        for parent in parents {
-            self.see(parent, Kind::Folder, true)?;
-        }
-        self.see(&path, kind, kind == Kind::Folder)?;
+        self.tree.add(&path, kind)?;
         match kind {
             Kind::Folder => self.make_folder(&path),
-            Kind::File => self.file(entry, path),
-        }
-    }
-
-    /// Notes a path; only folders may come `again`.
-    fn see(&mut self, path: &str, kind: Kind, again: bool) -> Result<(), Problem> {
-        match self.seen.get(&path.to_lowercase()) {
-            Some((first, was)) if !(again && *was == kind && first == path) => {
-                Err(Problem::Twice { path: path.to_owned(), first: first.clone() })
-            }
-            Some(_) => Ok(()),
-            None => {
-                self.seen.insert(path.to_lowercase(), (path.to_owned(), kind));
-                Ok(())
-            }
+            Kind::File => self.file(entry, path, size),
         }
     }
 
@@ -146,13 +138,12 @@ impl Unpacking<'_> {
         fs::create_dir_all(&folder).map_err(|error| Problem::write(&folder, error))
     }
 
-    fn file<R: Read>(&mut self, entry: &mut Entry<'_, R>, path: String) -> Result<(), Problem> {
+    fn file<R: Read>(&mut self, entry: &mut Entry<'_, R>, path: String, size: u64) -> Result<(), Problem> {
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.make_folder(folder)?;
         }
         let target = self.target.join(&path);
         let failed = |error: io::Error| Problem::write(&target, error);
-        let size = entry.header().entry_size().map_err(Problem::read)?;
         // New: whatever is there already, nothing is written through it.
         let mut file = File::create_new(&target).map_err(failed)?;
         let mut digest = Sha256::new();

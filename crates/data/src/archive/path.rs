@@ -54,6 +54,12 @@ pub(super) fn check(bytes: &[u8], folder: bool, depth: usize) -> Result<String, 
     Ok(text.to_owned())
 }
 
+/// The same text for paths that some file system takes for the same, as far as letters' cases go.
+pub(super) fn fold(path: &str) -> String {
+    // Both ways: a long s has no lower case, and a sharp s becomes two letters.
+    path.to_uppercase().to_lowercase()
+}
+
 fn check_part(part: &str) -> Result<(), PathProblem> {
     const SPECIAL: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\0'];
     if part == ".." {
@@ -68,11 +74,15 @@ fn check_part(part: &str) -> Result<(), PathProblem> {
     if part.ends_with('.') || part.starts_with(' ') || part.ends_with(' ') {
         return Err(PathProblem::Ending);
     }
-    let stem = part.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let stem = part.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |name: &str| {
-        stem.strip_prefix(name).is_some_and(|rest| rest.len() == 1 && rest.chars().all(|c| c.is_ascii_digit()))
+        let mut rest = stem.strip_prefix(name).unwrap_or_default().chars();
+        matches!((rest.next(), rest.next()), (Some('0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}'), None))
     };
-    if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+    if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
+        || numbered("COM")
+        || numbered("LPT")
+    {
         return Err(PathProblem::Reserved);
     }
     Ok(())

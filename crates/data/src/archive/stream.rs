@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use bossnas_files::{RangeReader, SourceFile};
 use flate2::bufread::GzDecoder;
 
-use super::Limits;
 use super::error::Problem;
+use super::{BLOCK, Limits};
 
 const BUFFER: usize = 64 << 10;
 
@@ -38,8 +38,9 @@ impl<'a> Unzipped<'a> {
         Ok(Self { decoder: GzDecoder::new(BufReader::with_capacity(BUFFER, counted)), limits, read: 0 })
     }
 
-    /// Reads on to the end, where the checksum is compared. There must be nothing but zeros, and no second member.
-    pub(super) fn finish(mut self) -> Result<(), Problem> {
+    /// Reads on to the end, where the checksum is compared. There must be at least two blocks of zeros since `files`, the
+    /// position after the last file, nothing but zeros, and no second member.
+    pub(super) fn finish(mut self, files: u64) -> Result<(), Problem> {
         let mut buffer = vec![0; BUFFER];
         loop {
             match self.read(&mut buffer).map_err(Problem::read)? {
@@ -47,6 +48,9 @@ impl<'a> Unzipped<'a> {
                 read if buffer[..read].iter().any(|&byte| byte != 0) => return Err(Problem::Trailing),
                 _ => {}
             }
+        }
+        if self.read.saturating_sub(files) < 2 * BLOCK {
+            return Err(Problem::End);
         }
         let mut rest = self.decoder.into_inner();
         if rest.fill_buf().map_err(Problem::read)?.is_empty() { Ok(()) } else { Err(Problem::Trailing) }

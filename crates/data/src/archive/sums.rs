@@ -1,5 +1,6 @@
 //! `SHA256SUMS`: the digests of the files in a folder, in the form that `sha256sum --check` reads.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use bossnas_files::{Digest, ReadError, SourceFile, WriteError, write_file};
@@ -18,8 +19,8 @@ pub enum SumsError {
     /// It cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is not one.
-    #[error("line {line} is not a digest, two blanks and a path")]
+    /// It is not one, or not as [`write_sums`] writes it.
+    #[error("line {line} is not a digest, two blanks and a path, in order and without repetition")]
     Line {
         /// The line, counted from 1.
         line: usize,
@@ -36,28 +37,33 @@ pub fn write_sums(folder: &Path, files: &[Unpacked]) -> Result<(), WriteError> {
     write_file(folder.join(SUMS), lines.concat().as_bytes())
 }
 
-/// Reads the list in `folder`: digests and relative paths.
+/// Reads the list in `folder`: digests and relative paths. Only the form that [`write_sums`] gives is one: sorted, lower-case
+/// digits, each line with its end, no path twice even in another case.
 pub fn read_sums(folder: &Path) -> Result<Vec<(Digest, String)>, SumsError> {
     let file = SourceFile::open(folder.join(SUMS))?;
     if file.len() > MAX_BYTES {
         return Err(SumsError::TooLarge(file.len()));
     }
     let bytes = file.read_at(0, file.len())?;
-    let text = String::from_utf8_lossy(&bytes);
     let mut sums: Vec<(Digest, String)> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    let mut folded = HashSet::new();
+    for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let wrong = SumsError::Line { line: index + 1 };
-        let parsed = line.split_once("  ").and_then(|(digest, path)| {
-            Some((digest.parse().ok()?, path::check(path.as_bytes(), false, usize::MAX).ok()?))
-        });
-        let Some((digest, path)) = parsed else { return Err(wrong) };
-        // Sorted, so that none is there twice.
-        if sums.last().is_some_and(|(_, before)| *before >= path) {
+        let Some((digest, path)) = parse(line) else { return Err(wrong) };
+        if sums.last().is_some_and(|(_, before)| *before >= path) || !folded.insert(path::fold(&path)) {
             return Err(wrong);
         }
         sums.push((digest, path));
     }
     Ok(sums)
+}
+
+fn parse(line: &[u8]) -> Option<(Digest, String)> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let (digits, path) = line.split_once("  ")?;
+    let digest: Digest = digits.parse().ok()?;
+    let checked = path::check(path.as_bytes(), false, usize::MAX).ok()?;
+    (digest.to_string() == digits && checked == path).then_some((digest, checked))
 }
 
 #[cfg(test)]
