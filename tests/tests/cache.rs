@@ -169,7 +169,7 @@ fn every_damaged_file_is_named_and_what_helps_helps() {
     let damaged = [dict.clone(), original, export.clone(), data.join("b.yml"), data.join("more")];
     let shown: Vec<String> = damaged.iter().map(|path| path.display().to_string()).collect();
     let mut parts: Vec<&str> = shown.iter().map(String::as_str).collect();
-    parts.extend(["5 files", "4999", "missing", "not in the list", "fetch weights --force", "cache rm Ranks"]);
+    parts.extend(["5 files", "4999", "missing", "not in the list", "fetch weights --force", "fetch Ranks --force"]);
     let outcome = outcome.failure(5, &parts);
     for file in &shown {
         assert_eq!(outcome.stderr.lines().filter(|line| line.trim_start().starts_with(file)).count(), 1, "{file}");

@@ -58,6 +58,16 @@ fn an_archive_is_unpacked_with_the_digests_of_its_files() {
     assert_eq!(folder_of(&shelf.zoo(&["fetch", "IT", "--json"]).success()), folder);
     assert!(folder.join("cifar-10-batches-py/readme.html").is_file());
     assert_eq!(server.requests().len(), asked);
+
+    // And what was changed is noticed, and unpacked anew by force.
+    let readme = folder.join("cifar-10-batches-py/readme.html");
+    fs::write(&readme, b"changed").unwrap();
+    let verified = shelf.zoo(&["cache", "verify"]);
+    let _ = verified.failure(5, &["readme.html", "--force"]);
+    let _ = shelf.fetch(&["--force"]).success();
+    assert_eq!(fs::read(&readme).unwrap(), b"hello");
+    let _ = shelf.zoo(&["cache", "verify"]).success();
+    assert_eq!(fs::read_dir(shelf.home().join("data")).unwrap().count(), 1, "nothing else is left");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, Options};
 use bossnas_files::{Sha256, SourceFile, move_into_place, sha256_of};
 use bossnas_hub::Model;
 use bossnas_hub::cache::{Cache, Owner, Trust};
+use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
 use bossnas_report::{Exit, Failure, units};
 use bossnas_zoo::export::{Job, export};
@@ -26,9 +27,8 @@ pub(crate) fn onnx(model: &Model, context: &Context) -> anyhow::Result<(PathBuf,
     }
     let cache = Cache::of_user()?;
     let folder = cache.exports_folder();
-    let options = Options { opset: DEFAULT_OPSET, batch: Batch::Dynamic, size: subject.size.into() };
-    let name = subject.onnx_name(subject.size, options.batch);
-    let prefix = format!("{}.{}.", name.trim_end_matches(".onnx"), key(stored, options));
+    let options = options(&subject);
+    let prefix = format!("{}.{}.", name(&subject), key(stored, options));
     if let Some(path) = existing(&folder, &prefix) {
         return Ok((path, stored.trust()));
     }
@@ -50,6 +50,25 @@ pub(crate) fn onnx(model: &Model, context: &Context) -> anyhow::Result<(PathBuf,
     move_into_place(&scratch, &path).with_context(|| format!("cannot write `{}`", path.display()))?;
     context.console.detail(format_args!("exported in {}: {}", units::duration(exported.time), path.display()));
     Ok((path, stored.trust()))
+}
+
+/// Name and key of the file that [`onnx`] would take for a model; `None` for one that was not fetched, or cannot be exported.
+pub(crate) fn name_and_key(model: &Model) -> anyhow::Result<Option<(String, String)>> {
+    if matches!(model.arch, Architecture::Search(_)) {
+        return Ok(None);
+    }
+    let subject = Subject::of_model(model)?;
+    Ok(subject.stored.as_ref().map(|stored| (name(&subject), key(stored, options(&subject)))))
+}
+
+/// How such files are exported.
+fn options(subject: &Subject) -> Options {
+    Options { opset: DEFAULT_OPSET, batch: Batch::Dynamic, size: subject.size.into() }
+}
+
+/// What such a file is called, before its key.
+fn name(subject: &Subject) -> String {
+    subject.onnx_name(subject.size, Batch::Dynamic).trim_end_matches(".onnx").to_owned()
 }
 
 /// Everything that decides what is in the file.

@@ -25,13 +25,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if !folder.is_dir() {
         return Err(Failure::failed(format!("`{}` is not a folder", folder.display())).hint("create it first").into());
     }
-    write(folder, "bossnas-zoo", &command)?;
-    let commands = command.get_subcommands().filter(|command| command.get_name() != "help");
-    let mut count = 1;
-    for command in commands {
-        write(folder, &format!("bossnas-zoo-{}", command.get_name()), command)?;
-        count += 1;
-    }
+    let count = write(folder, "bossnas-zoo", &command)?;
     context.console.note(format_args!("wrote {count} pages to `{}`", folder.display()));
     Ok(())
 }
@@ -42,6 +36,10 @@ fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
     Ok(page)
 }
 
-fn write(folder: &Path, name: &str, command: &clap::Command) -> anyhow::Result<()> {
-    Ok(write_file(folder.join(format!("{name}.1")), &page(command)?)?)
+/// Writes the page of a command and those of the commands below it; how many these are.
+fn write(folder: &Path, name: &str, command: &clap::Command) -> anyhow::Result<usize> {
+    write_file(folder.join(format!("{name}.1")), &page(command)?)?;
+    let below = command.get_subcommands().filter(|command| command.get_name() != "help");
+    let counts = below.map(|below| write(folder, &format!("{name}-{}", below.get_name()), below));
+    Ok(1 + counts.sum::<anyhow::Result<usize>>()?)
 }

@@ -35,24 +35,35 @@ pub enum DataSetError {
     },
 }
 
-/// Unpacks the files of a data set, or finds them unpacked. The folder appears when it is complete, with the digests of its
-/// files in `SHA256SUMS`.
-pub fn unpack(cache: &Cache, set: &DataSet, files: &[Fetched], watch: &dyn Watch) -> Result<PathBuf, DataSetError> {
+/// Unpacks the files of a data set, or finds them unpacked, unless they are to be unpacked `anew`. The folder appears when it is
+/// complete, with the digests of its files in `SHA256SUMS`.
+pub(super) fn unpack(
+    cache: &Cache,
+    set: &DataSet,
+    files: &[Fetched],
+    anew: bool,
+    watch: &dyn Watch,
+) -> Result<PathBuf, DataSetError> {
     let folder = cache.data_set_folder(set, files);
-    if folder.is_dir() {
+    if folder.is_dir() && !anew {
         return Ok(folder);
     }
     cache.make(&cache.data_folder())?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let scratch = cache.data_folder().join(format!(".{name}.new-{}", Owner::current()));
     let made = fill(set, files, &scratch, watch);
+    let old = cache.data_folder().join(format!(".{name}.old.new0-{}", Owner::current()));
+    if made.is_ok() && anew {
+        // Out of the way as a whole; it may also be that there is none.
+        let _ = std::fs::rename(&folder, &old);
+    }
     let placed = made.and_then(|()| match move_into_place(&scratch, &folder) {
         // Another process was quicker.
         Err(_) if folder.is_dir() => Ok(()),
         placed => placed.map_err(|source| DataSetError::Io { path: folder.clone(), source }),
     });
     // What is not in its place is of no use to anybody.
-    let _ = std::fs::remove_dir_all(&scratch);
+    let _ = (std::fs::remove_dir_all(&scratch), std::fs::remove_dir_all(&old));
     placed.map(|()| folder)
 }
 

@@ -1,15 +1,16 @@
 //! From an entry of the registry to a file in its place: what it must be, who downloads it, where it goes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use bossnas_files::Digest;
 use bossnas_hub::cache::{Cache, Derived, Fetched, Record, Trust};
-use bossnas_hub::{Registry, RemoteFile};
+use bossnas_hub::{DataSet, Registry, RemoteFile};
 use reqwest::Client;
 
 use super::convert::{ConvertError, convert};
+use super::data_set::{self, DataSetError};
 use super::download::{Arrived, Plan, download};
 use super::error::FetchError;
 use super::intake::Intake;
@@ -47,9 +48,9 @@ impl Fetcher {
         Self { cache, client, options }
     }
 
-    /// Where fetched files go.
-    pub fn cache(&self) -> &Cache {
-        &self.cache
+    /// Puts the files of a data set, which were fetched, into its folder.
+    pub fn unpack(&self, set: &DataSet, files: &[Fetched], watch: &dyn Watch) -> Result<PathBuf, DataSetError> {
+        data_set::unpack(&self.cache, set, files, self.options.force, watch)
     }
 
     /// Bytes of `file` that an interrupted download left.

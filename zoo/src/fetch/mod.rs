@@ -11,7 +11,7 @@
 
 mod client;
 mod convert;
-pub mod data_set;
+mod data_set;
 mod download;
 mod error;
 mod fault;
@@ -27,6 +27,7 @@ mod transfer;
 
 pub use self::client::{ClientError, client};
 pub use self::convert::{ConvertError, convert};
+pub use self::data_set::DataSetError;
 pub use self::error::FetchError;
 pub use self::fault::Fault;
 pub use self::fetcher::Fetcher;

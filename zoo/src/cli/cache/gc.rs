@@ -3,8 +3,9 @@
 use bossnas_hub::Registry;
 use bossnas_hub::cache::{Cache, GcOptions};
 
-use super::{export_name, swept};
+use super::swept;
 use crate::cli::context::Context;
+use crate::cli::exported;
 
 /// Remove what nobody needs
 ///
@@ -31,16 +32,14 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let cache = Cache::of_user()?;
     let registry = context.registry()?;
-    let needed = needed_exports(&cache, &registry)?;
+    let needed = needed_exports(&registry)?;
     let options = GcOptions { needed_exports: &needed, all_partials: args.partial, dry_run: args.dry_run };
     let swept = cache.gc(&registry, &options)?;
     swept::report("cache-gc", cache.root(), &swept, args.dry_run, args.json, context)
 }
 
 /// Exports of the models whose weights are there.
-fn needed_exports(cache: &Cache, registry: &Registry) -> anyhow::Result<Vec<String>> {
-    let lock = cache.lock()?;
-    let fetched = registry.models().iter().filter(|model| cache.fetched_checkpoint(&lock, &model.checkpoint).is_some());
-    let names: Vec<Option<String>> = fetched.map(export_name).collect::<anyhow::Result<_>>()?;
-    Ok(names.into_iter().flatten().collect())
+fn needed_exports(registry: &Registry) -> anyhow::Result<Vec<(String, String)>> {
+    let named = registry.models().iter().map(exported::name_and_key).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(named.into_iter().flatten().collect())
 }

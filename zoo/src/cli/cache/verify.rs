@@ -102,19 +102,11 @@ fn failure(damages: &[Damage]) -> Failure {
 
 /// What helps, each once.
 fn hints(damages: &[Damage]) -> BTreeSet<String> {
-    let unpacked: BTreeSet<&str> = damages
-        .iter()
-        .filter(|damage| damage.part == PartKind::Data && !is_folder_missing(damage))
-        .filter_map(|damage| damage.entry.as_deref())
-        .collect();
     let hint = |damage: &Damage| match (damage.part, damage.entry.as_deref()) {
         (PartKind::Lock, _) => LOCK_HINT.to_owned(),
         (PartKind::Leftover, _) => "`bossnas-zoo cache gc` removes what nobody needs".to_owned(),
         (PartKind::Export, _) => "an export that is removed is made anew when it is needed".to_owned(),
-        (_, Some(name)) if unpacked.contains(name) => {
-            format!("`bossnas-zoo cache rm {name}` and then `bossnas-zoo fetch {name}` bring it anew")
-        }
-        (PartKind::Data, Some(name)) => format!("`bossnas-zoo fetch {name}` unpacks it"),
+        (PartKind::Data, Some(name)) if is_folder_missing(damage) => format!("`bossnas-zoo fetch {name}` unpacks it"),
         (_, Some(name)) => format!("`bossnas-zoo fetch {name} --force` brings it anew"),
         (_, None) => "the folder belongs to another registry: fetch it with that one".to_owned(),
     };

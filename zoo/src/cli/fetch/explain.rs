@@ -3,8 +3,7 @@
 use bossnas_hub::cache::CacheError;
 use bossnas_hub::{DataSet, RemoteFile};
 use bossnas_report::{Exit, Failure, units};
-use bossnas_zoo::fetch::data_set::DataSetError;
-use bossnas_zoo::fetch::{Fault, FetchError};
+use bossnas_zoo::fetch::{DataSetError, Fault, FetchError};
 
 /// Why `file` is not in the cache; `kept` bytes of it are.
 pub(super) fn explain(file: &RemoteFile, error: FetchError, kept: u64) -> Failure {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use bossnas_report::{Failure, Progress};
-use bossnas_zoo::fetch::{Fetcher, data_set};
+use bossnas_zoo::fetch::Fetcher;
 
 use super::explain::{explain, explain_data};
 use super::report::{EntryReport, FileReport};
@@ -67,7 +67,7 @@ fn one(fetcher: &Fetcher, task: &Task<'_>, progress: &Progress, context: &Contex
         Task::Checkpoint(..) => None,
         Task::DataSet(set) => {
             let watch = BarWatch::new(progress, context.console, &format!("{} (unpacking)", set.name));
-            let folder = data_set::unpack(fetcher.cache(), set, &fetched, &watch);
+            let folder = fetcher.unpack(set, &fetched, &watch);
             Some(folder.map_err(|error| explain_data(set, &error))?)
         }
     };

@@ -16,8 +16,8 @@ use crate::Registry;
 /// What to remove beside what nothing refers to.
 #[derive(Debug, Clone, Copy)]
 pub struct GcOptions<'a> {
-    /// Names of the exports whose weights are there; of several exports of one name the newest is needed.
-    pub needed_exports: &'a [String],
+    /// Names and keys of the exports that a command would take now.
+    pub needed_exports: &'a [(String, String)],
     /// All abandoned downloads, not only those older than 7 days.
     pub all_partials: bool,
     /// Only say what would be removed.
@@ -81,7 +81,7 @@ pub enum Reason {
     Scratch,
     /// Nobody goes on with this download.
     Abandoned,
-    /// The weights of this export are not there, or there is a newer one.
+    /// No command would take this export any more.
     Export,
     /// It was asked for.
     Asked,
@@ -106,7 +106,7 @@ impl fmt::Display for Reason {
             Self::Orphan => "no record refers to it",
             Self::Scratch => "the process that was making it is gone",
             Self::Abandoned => "a download that nobody goes on with",
-            Self::Export => "its weights are not there any more, or there is a newer one",
+            Self::Export => "an export of weights that are not there any more, or were exported anew",
             Self::Asked => "as asked",
         })
     }

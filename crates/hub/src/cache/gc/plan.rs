@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{GcOptions, Kept, Reason, Selection};
 use crate::cache::inventory::Links;
-use crate::cache::{Cache, Export, Inventory, Leftover, LeftoverKind, Lock, PartialDownload, StoredFile};
+use crate::cache::{Cache, Inventory, Leftover, LeftoverKind, Lock, PartialDownload, StoredFile};
 
 /// How long a download that nobody goes on with is kept: whoever began it may want the bytes.
 const KEEP_PARTIAL: Duration = Duration::from_hours(7 * 24);
@@ -84,9 +84,8 @@ pub(super) fn gc(inventory: &Inventory, options: &GcOptions<'_>) -> Plan {
         }
     }
     for export in &inventory.exports {
-        let same = |other: &&Export| other.name == export.name;
-        let is_newest = inventory.exports.iter().filter(same).all(|other| other.age >= export.age);
-        if !(is_newest && options.needed_exports.contains(&export.name)) {
+        let is = |(name, key): &(String, String)| *name == export.name && *key == export.key;
+        if !options.needed_exports.iter().any(is) {
             plan.remove(&export.path, export.bytes, How::Plain, Reason::Export);
         }
     }

@@ -8,7 +8,7 @@ use crate::cache::shelf::{Shelf, digest, old};
 use crate::cache::{Owner, Trust};
 
 fn gc(shelf: &Shelf, all_partials: bool, dry_run: bool) -> Swept {
-    let needed = ["net-32x32-bdyn".to_owned()];
+    let needed = [("net-32x32-bdyn".to_owned(), "0123456789abcdef".to_owned())];
     shelf.cache.gc(&shelf.registry, &GcOptions { needed_exports: &needed, all_partials, dry_run }).unwrap()
 }
 
@@ -109,16 +109,15 @@ fn a_state_dict_without_a_record_goes_when_nobody_can_be_about_to_record_it() {
 }
 
 #[test]
-fn an_export_goes_with_its_weights_or_when_there_is_a_newer_one() {
+fn an_export_goes_when_no_command_would_take_it() {
     let shelf = Shelf::full();
-    let first = shelf.export("net-32x32-bdyn", &[7; 40]);
-    old(&first, Duration::from_hours(1));
-    let second = shelf.export("net-32x32-bdyn", b"newer");
-    fs::write(&second, b"newer").unwrap();
-    assert_eq!(paths(&gc(&shelf, false, false)), BTreeSet::from([first]));
+    let current = shelf.export("net-32x32-bdyn", &[7; 40]);
+    let stale = current.with_file_name(format!("net-32x32-bdyn.fedcba9876543210.{}.onnx", digest(b"older")));
+    fs::write(&stale, b"older").unwrap();
+    assert_eq!(paths(&gc(&shelf, false, false)), BTreeSet::from([stale]));
     let none = GcOptions { needed_exports: &[], all_partials: false, dry_run: false };
     let swept = shelf.cache.gc(&shelf.registry, &none).unwrap();
-    assert_eq!((paths(&swept), swept.freed), (BTreeSet::from([second]), 5));
+    assert_eq!((paths(&swept), swept.freed), (BTreeSet::from([current]), 40));
 }
 
 #[test]
