@@ -19,6 +19,7 @@ mod man;
 mod model;
 mod run;
 mod size;
+mod state_dict;
 mod stored;
 mod subject;
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use bossnas_converter::checkpoint::Choice;
-use bossnas_hub::cache::{Cache, Fetched, Trust};
-use bossnas_hub::{Model, StateDict};
+use bossnas_hub::cache::{Cache, Fetched, Lock, Trust};
+use bossnas_hub::{Checkpoint, Model, StateDict};
 use bossnas_report::Failure;
 use serde::Serialize;
 
@@ -40,8 +40,13 @@ impl Stored {
     /// The checkpoint of `model`, if it was fetched.
     pub(crate) fn of_model(model: &Model) -> anyhow::Result<Option<Self>> {
         let cache = Cache::of_user()?;
-        let fetched = cache.fetched_checkpoint(&cache.lock()?, &model.checkpoint);
-        Ok(fetched.map(|fetched| Self { fetched, preferred: model.checkpoint.state_dict }))
+        Ok(Self::of_checkpoint(&model.checkpoint, &cache, &cache.lock()?))
+    }
+
+    /// A checkpoint of the registry, if it was fetched.
+    pub(crate) fn of_checkpoint(checkpoint: &Checkpoint, cache: &Cache, lock: &Lock) -> Option<Self> {
+        let fetched = cache.fetched_checkpoint(lock, checkpoint)?;
+        Some(Self { fetched, preferred: checkpoint.state_dict })
     }
 
     /// The file with the chosen state dict.

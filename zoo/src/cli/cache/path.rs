@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use bossnas_hub::cache::{Cache, Fetched, Lock, Trust};
-use bossnas_hub::{Checkpoint, DataSet, Entry, StateDict};
+use bossnas_converter::checkpoint::Choice;
+use bossnas_hub::cache::{Cache, Lock, Trust};
+use bossnas_hub::{Checkpoint, DataSet, Entry};
 use bossnas_report::Failure;
-use clap::ValueEnum;
 use serde::Serialize;
 
 use super::select::unknown;
 use crate::cli::context::Context;
+use crate::cli::state_dict::StateDictArg;
+use crate::cli::stored::Stored;
 
 /// Print where the cache, or something in it, is
 ///
@@ -40,14 +42,6 @@ pub(crate) struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum StateDictArg {
-    Auto,
-    #[value(name = "model_ema")]
-    ModelEma,
-    Model,
 }
 
 #[derive(Serialize)]
@@ -98,14 +92,9 @@ impl Look<'_> {
             let trust = fetched.trust();
             return Ok((name, vec![fetched.path], trust));
         }
-        let fetched = self.cache.fetched_checkpoint(self.lock, checkpoint).ok_or_else(|| self.not_fetched())?;
-        let which = match self.args.state_dict {
-            None | Some(StateDictArg::Auto) => checkpoint.state_dict,
-            Some(StateDictArg::ModelEma) => StateDict::ModelEma,
-            Some(StateDictArg::Model) => StateDict::Model,
-        };
-        let file = fetched.state_dict(which).ok_or_else(|| no_state_dict(&fetched, which))?;
-        Ok((name, vec![file.path.clone()], fetched.trust()))
+        let stored = Stored::of_checkpoint(checkpoint, self.cache, self.lock).ok_or_else(|| self.not_fetched())?;
+        let choice = self.args.state_dict.map_or(Choice::Auto, Choice::from);
+        Ok((name, vec![stored.weights(choice)?], stored.trust()))
     }
 
     fn data_set(&self, set: &DataSet) -> Result<Place, Failure> {
@@ -129,10 +118,4 @@ impl Look<'_> {
         Failure::failed(format!("`{}` is not in the cache", self.asked))
             .hint(format!("`bossnas-zoo fetch {}` brings it", self.asked))
     }
-}
-
-fn no_state_dict(fetched: &Fetched, which: StateDict) -> Failure {
-    let names = fetched.state_dicts.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
-    Failure::failed(format!("`{}` has no state dict {}", fetched.record.name, which.name()))
-        .hint(format!("it has {names}"))
 }

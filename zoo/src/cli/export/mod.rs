@@ -9,13 +9,13 @@ use bossnas_converter::checkpoint::Choice;
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, MAX_OPSET, MIN_OPSET};
 use bossnas_hub::Registry;
 use bossnas_report::Failure;
-use clap::ValueEnum;
 use serde::Serialize;
 
 use self::plan::Plan;
 use self::report::FileReport;
 use super::context::Context;
 use super::size::Size;
+use super::state_dict::StateDictArg;
 use super::subject::Subject;
 
 /// Write networks as ONNX files, verified
@@ -83,24 +83,6 @@ pub(crate) struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum StateDictArg {
-    Auto,
-    #[value(name = "model_ema")]
-    ModelEma,
-    Model,
-}
-
-impl From<StateDictArg> for Choice {
-    fn from(argument: StateDictArg) -> Self {
-        match argument {
-            StateDictArg::Auto => Self::Auto,
-            StateDictArg::ModelEma => Self::ModelEma,
-            StateDictArg::Model => Self::Model,
-        }
-    }
 }
 
 /// Largest batch of a file.
