@@ -28,6 +28,7 @@ export BossNet-T0 --no-verify -o t0.onnx
 run Thing --input input.npy
 run thing.onnx --input input.npy
 demo -o demo
+preprocess demo/flower.jpg -o flower.npy
 completions bash
 man .
 cache ls

@@ -5,12 +5,14 @@
 //! - [`verify`] compares a file with the float64 evaluator;
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
+//! - [`images`] turns image files into what networks read;
 //! - [`notes`] are what safetensors files of ours say about themselves;
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes.
 
 pub mod demo;
 pub mod export;
 pub mod fetch;
+pub mod images;
 pub mod labels;
 pub mod notes;
 pub mod parts;

@@ -237,34 +237,63 @@ fn from_column_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
     ordered
 }
 
-/// Writes a float32 array in row-major order.
-///
-/// # Errors
-/// What the writer says, and `InvalidInput` when the number of values is not the product of the shape.
-pub fn write(mut writer: impl Write, shape: &[usize], values: &[f32]) -> io::Result<()> {
-    if shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent)) != Some(values.len()) {
-        let why = format!("{} values do not fill the shape {shape:?}", values.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+/// Writes an array of float32 in row-major order, version 1.0 of the format.
+pub fn write(writer: impl Write, shape: &[usize], values: &[f32]) -> io::Result<()> {
+    let mut writer = Writer::new(writer, shape)?;
+    writer.append(values)?;
+    writer.finish()
+}
+
+/// Writes an array of float32 piece by piece: its shape first, then its elements in row-major order.
+#[derive(Debug)]
+pub struct Writer<W> {
+    writer: W,
+    missing: usize,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header.
+    pub fn new(mut writer: W, shape: &[usize]) -> io::Result<Self> {
+        let elements = shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent));
+        let missing = elements.ok_or_else(|| invalid(format!("the shape {shape:?} is too large")))?;
+        let header = Header {
+            dtype: "<f4".to_owned(),
+            column_major: false,
+            shape: shape.iter().map(|&extent| extent as u64).collect(),
+        };
+        let mut text = header.to_string();
+        let unpadded = START.len() + 2 + text.len() + 1;
+        text.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
+        text.push('\n');
+        let text_len = u16::try_from(text.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        writer.write_all(&START)?;
+        writer.write_all(&text_len.to_le_bytes())?;
+        writer.write_all(text.as_bytes())?;
+        Ok(Self { writer, missing })
     }
-    let header = Header {
-        dtype: "<f4".to_owned(),
-        column_major: false,
-        shape: shape.iter().map(|&extent| extent as u64).collect(),
-    };
-    let mut text = header.to_string();
-    let unpadded = START.len() + 2 + text.len() + 1;
-    text.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
-    text.push('\n');
-    let text_len = u16::try_from(text.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    writer.write_all(&START)?;
-    writer.write_all(&text_len.to_le_bytes())?;
-    writer.write_all(text.as_bytes())?;
-    // In pieces, so that the bytes of a large array never lie in memory beside it.
-    for piece in values.chunks(16 * 1024) {
-        let bytes: Vec<u8> = piece.iter().flat_map(|x| x.to_le_bytes()).collect();
-        writer.write_all(&bytes)?;
+
+    /// Writes the next elements.
+    pub fn append(&mut self, values: &[f32]) -> io::Result<()> {
+        self.missing = self
+            .missing
+            .checked_sub(values.len())
+            .ok_or_else(|| invalid(format!("{} values, {} are missing", values.len(), self.missing)))?;
+        // In pieces, so that the bytes of a large array never lie in memory beside it.
+        for piece in values.chunks(16 * 1024) {
+            let bytes: Vec<u8> = piece.iter().flat_map(|x| x.to_le_bytes()).collect();
+            self.writer.write_all(&bytes)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Ends the array, which must be complete.
+    pub fn finish(self) -> io::Result<()> {
+        if self.missing == 0 { Ok(()) } else { Err(invalid(format!("{} values are missing", self.missing))) }
+    }
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// Writes a float32 array to `path`, whole or not at all.
@@ -351,6 +380,9 @@ mod tests {
     #[test]
     fn a_wrong_number_of_values_is_not_written() {
         assert_eq!(write(Vec::new(), &[2, 3], &[0.0; 5]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let mut writer = Writer::new(Vec::new(), &[2, 3]).unwrap();
+        writer.append(&[0.0; 4]).unwrap();
+        assert_eq!(writer.append(&[0.0; 3]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     proptest! {

@@ -17,6 +17,7 @@ mod interrupt;
 mod list;
 mod man;
 mod model;
+mod preprocess;
 mod run;
 mod size;
 mod state_dict;
@@ -74,6 +75,7 @@ enum Command {
     Arch(arch::Args),
     Inspect(inspect::Args),
     Export(Box<export::Args>),
+    Preprocess(preprocess::Args),
     Run(run::Args),
     Demo(demo::Args),
     Cache(cache::Args),
@@ -91,6 +93,7 @@ impl Command {
             Self::Arch(args) => arch::run(&args, context),
             Self::Inspect(args) => inspect::run(&args, context),
             Self::Export(args) => export::run(&args, context),
+            Self::Preprocess(args) => preprocess::run(&args, context),
             Self::Run(args) => run::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
