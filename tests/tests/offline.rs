@@ -29,6 +29,7 @@ run Thing --input input.npy
 run thing.onnx --input input.npy
 demo -o demo
 preprocess demo/flower.jpg -o flower.npy
+classify Thing demo/flower.jpg
 completions bash
 man .
 cache ls

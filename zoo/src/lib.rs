@@ -7,7 +7,8 @@
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
 //! - [`notes`] are what safetensors files of ours say about themselves;
-//! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes.
+//! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
+//!   [`predict`] the likeliest of them.
 
 pub mod demo;
 pub mod export;
@@ -16,5 +17,6 @@ pub mod images;
 pub mod labels;
 pub mod notes;
 pub mod parts;
+pub mod predict;
 pub mod runtime;
 pub mod verify;

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bossnas_report::{Align, Console, Failure, Table, units};
-use bossnas_zoo::demo::{Demo, Folder, FolderError, Guess, SEED};
+use bossnas_zoo::demo::{Demo, Folder, FolderError, SEED};
 use bossnas_zoo::export::Exported;
 use bossnas_zoo::parts::{PartCost, parts};
+use bossnas_zoo::predict::Guess;
 use bossnas_zoo::verify::TOLERANCE;
 use serde::Serialize;
 

@@ -3,6 +3,7 @@
 
 mod arch;
 mod cache;
+mod classify;
 mod completions;
 mod context;
 mod demo;
@@ -17,6 +18,7 @@ mod interrupt;
 mod list;
 mod man;
 mod model;
+mod model_file;
 mod preprocess;
 mod run;
 mod size;
@@ -77,6 +79,7 @@ enum Command {
     Export(Box<export::Args>),
     Preprocess(preprocess::Args),
     Run(run::Args),
+    Classify(classify::Args),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -95,6 +98,7 @@ impl Command {
             Self::Export(args) => export::run(&args, context),
             Self::Preprocess(args) => preprocess::run(&args, context),
             Self::Run(args) => run::run(&args, context),
+            Self::Classify(args) => classify::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),

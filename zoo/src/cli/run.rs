@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_files::npy::{self, Array};
-use bossnas_hub::Resolved;
 use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Failure, Table, units};
 use bossnas_zoo::runtime::Tract;
@@ -13,7 +12,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::context::Context;
-use super::{exported, model};
+use super::model_file;
 
 /// Run a model on arrays
 ///
@@ -76,7 +75,7 @@ struct Output {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let (file, trust) = find(&args.model, context)?;
+    let (file, trust) = model_file::find(&args.model, context)?;
     let summary = Summary::of_file(&file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
@@ -124,26 +123,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         time(document.run_seconds)
     ));
     Ok(())
-}
-
-/// The ONNX file that MODEL is, or that of the model with this name.
-fn find(text: &str, context: &Context) -> anyhow::Result<(PathBuf, Option<Trust>)> {
-    let path = Path::new(text);
-    // What is there is meant, whatever it is; its reader says what is wrong with it.
-    if path.exists() {
-        return Ok((path.to_owned(), None));
-    }
-    let registry = context.registry()?;
-    match model::find(&registry, text)? {
-        Resolved::Registered(model) => {
-            let (path, trust) = exported::onnx(model, context)?;
-            Ok((path, Some(trust)))
-        }
-        Resolved::File(path) => Ok((path, None)),
-        Resolved::Architecture(arch) => Err(Failure::usage(format!("{arch} has no weights to run"))
-            .hint(format!("`bossnas-zoo export {arch} -o FILE.onnx` makes an untrained file"))
-            .into()),
-    }
 }
 
 /// `NAME=PATH`, or a path alone. A file whose own name has a `=` is a path.

@@ -136,7 +136,7 @@ impl Subject {
             source,
             preprocessing: Preprocessing::published(size.into()),
             // Only of registered networks it is known what they were trained on.
-            labels: if self.name.is_some() { labels::imagenet() } else { Vec::new() },
+            labels: if self.name.is_some() && self.net.classes == 1000 { labels::imagenet() } else { Vec::new() },
             licence: self.licence.clone().filter(|_| trained),
         }
     }

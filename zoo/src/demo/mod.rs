@@ -4,9 +4,7 @@
 //! [`prepare`](Demo::prepare) and [`classify`](Demo::classify) are the steps, in that order.
 
 mod folder;
-mod predict;
 mod steps;
 
 pub use folder::{Folder, FolderError};
-pub use predict::{Guess, best};
 pub use steps::{Demo, DemoError, SEED};

@@ -15,8 +15,8 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::shape::ShapeError;
 
 use super::folder::{COST, DRAWING, Folder, FolderError, INPUT, NETWORK, PHOTOGRAPH};
-use super::predict::{Guess, best};
 use crate::export::{ExportError, Exported, Job, export};
+use crate::predict::{Guess, best};
 use crate::runtime::{Tract, TractError};
 use crate::{labels, parts};
 
