@@ -82,6 +82,11 @@ impl Write for Sha256 {
 
 /// The digest of a whole file, read in pieces of a megabyte.
 pub fn sha256_of(file: &SourceFile) -> Result<Digest, ReadError> {
+    sha256_with(file, |_| ())
+}
+
+/// Like [`sha256_of`]; `read` is told the length of each piece.
+pub fn sha256_with(file: &SourceFile, mut read: impl FnMut(u64)) -> Result<Digest, ReadError> {
     const PIECE: u64 = 1 << 20;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; PIECE.min(file.len()) as usize];
@@ -91,6 +96,7 @@ pub fn sha256_of(file: &SourceFile) -> Result<Digest, ReadError> {
         file.read_exact_at(position, piece)?;
         digest.update(piece);
         position += piece.len() as u64;
+        read(piece.len() as u64);
     }
     Ok(digest.finish())
 }

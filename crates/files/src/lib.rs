@@ -12,5 +12,5 @@ pub mod npy;
 mod read;
 
 pub use atomic::{AtomicFile, Syncer, WriteError, move_into_place, remove_scratch_files, write_file};
-pub use digest::{Digest, ParseDigestError, Sha256, sha256_of};
+pub use digest::{Digest, ParseDigestError, Sha256, sha256_of, sha256_with};
 pub use read::{RangeReader, ReadError, SourceFile};

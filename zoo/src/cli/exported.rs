@@ -52,13 +52,23 @@ pub(crate) fn onnx(model: &Model, context: &Context) -> anyhow::Result<(PathBuf,
     Ok((path, stored.trust()))
 }
 
+/// What the exports of a model are called, whatever their weights; `None` for one that cannot be exported.
+pub(crate) fn export_name(model: &Model) -> anyhow::Result<Option<String>> {
+    Ok(exportable(model)?.as_ref().map(name))
+}
+
 /// Name and key of the file that [`onnx`] would take for a model; `None` for one that was not fetched, or cannot be exported.
 pub(crate) fn name_and_key(model: &Model) -> anyhow::Result<Option<(String, String)>> {
-    if matches!(model.arch, Architecture::Search(_)) {
-        return Ok(None);
-    }
-    let subject = Subject::of_model(model)?;
+    let Some(subject) = exportable(model)? else { return Ok(None) };
     Ok(subject.stored.as_ref().map(|stored| (name(&subject), key(stored, options(&subject)))))
+}
+
+/// A path through a supernet is no network by itself.
+fn exportable(model: &Model) -> anyhow::Result<Option<Subject>> {
+    match model.arch {
+        Architecture::Search(_) => Ok(None),
+        Architecture::BossNet(_) => Subject::of_model(model).map(Some),
+    }
 }
 
 /// How such files are exported.

@@ -70,6 +70,15 @@ fn explain(registry: &Registry, error: &ResolveError) -> Failure {
     }
 }
 
+/// A name that no model and no data set has; `shows` is the command that shows names beside `list`.
+pub(crate) fn unknown_entry(registry: &Registry, name: &str, shows: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no model and no data set `{name}`"));
+    match registry.nearest_entries(name).as_slice() {
+        [] => failure.hint(format!("`bossnas-zoo list` and `bossnas-zoo {shows}` show what there is")),
+        near => failure.hint(format!("did you mean {}?", alternatives(near))),
+    }
+}
+
 /// `a`, `b` or `c`.
 pub(crate) fn alternatives(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -8,7 +8,7 @@ use bossnas_converter::checkpoint::{
     Checkpoint, CheckpointError, Mismatch, SafetensorsWriteError, StateDictName, check, write_safetensors_to,
 };
 use bossnas_converter::onnx::Source;
-use bossnas_files::{AtomicFile, Digest, Sha256, WriteError};
+use bossnas_files::{AtomicFile, Digest, Sha256};
 use bossnas_hub::RegistryError;
 use bossnas_hub::cache::{Cache, CacheError, Derived};
 use bossnas_model::arch::BossNet;
@@ -94,12 +94,7 @@ fn state_dict(
 fn keep(cache: &Cache, file: AtomicFile, sha256: Digest) -> Result<(), ConvertError> {
     let blob = cache.blob(sha256, "x.safetensors");
     file.commit_as(&blob).map_err(SafetensorsWriteError::Write)?;
-    let read_only = std::fs::metadata(&blob).and_then(|meta| {
-        let mut permissions = meta.permissions();
-        permissions.set_readonly(true);
-        std::fs::set_permissions(&blob, permissions)
-    });
-    read_only.map_err(|source| SafetensorsWriteError::Write(WriteError::Io { path: blob, source }).into())
+    Ok(cache.make_read_only(&blob)?)
 }
 
 /// Digests what it writes.

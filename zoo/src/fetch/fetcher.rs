@@ -63,10 +63,8 @@ impl Fetcher {
         let mut waiting = false;
         // Another process that works on the same file is waited for, and its result is this one's.
         let partial = loop {
-            let expected = self.expected(file)?;
-            if (!self.options.force || waiting)
-                && let Some(fetched) = self.there(file, content, expected)?
-            {
+            let (expected, fetched) = self.look(file, content, waiting)?;
+            if let Some(fetched) = fetched {
                 return Ok(Outcome { fetched, transfer: None });
             }
             if self.options.offline && self.options.from_file.is_none() {
@@ -91,14 +89,25 @@ impl Fetcher {
             }
         };
         // It may have come between the look into the cache and the claim.
-        let expected = self.expected(file)?;
-        if (!self.options.force || waiting)
-            && let Some(fetched) = self.there(file, content, expected)?
-        {
+        let (expected, fetched) = self.look(file, content, waiting)?;
+        if let Some(fetched) = fetched {
             partial.finish(|path| std::fs::remove_file(path))?;
             return Ok(Outcome { fetched, transfer: None });
         }
         self.transfer(file, content, expected, partial, watch)
+    }
+
+    /// What `file` must be like, and the file if it is there; by force it counts only when another process was waited for.
+    fn look(
+        &self,
+        file: &RemoteFile,
+        content: Content<'_>,
+        waited: bool,
+    ) -> Result<(Expected, Option<Fetched>), FetchError> {
+        let expected = self.expected(file)?;
+        let counts = !self.options.force || waited;
+        let fetched = if counts { self.there(file, content, expected)? } else { None };
+        Ok((expected, fetched))
     }
 
     /// What `file` must be like: what was given, what the registry says, or what came earlier.

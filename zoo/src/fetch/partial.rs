@@ -6,15 +6,11 @@
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bossnas_files::write_file;
-use bossnas_hub::cache::{Baton, Cache, CacheError, Claim, Owner};
+use bossnas_hub::cache::{Baton, Cache, CacheError, Claim, Owner, PATIENCE};
 use bossnas_hub::{RemoteFile, Url};
 use serde::{Deserialize, Serialize};
-
-/// How long a download of another machine must not have grown to count as abandoned.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 const NOTES: &str = "notes.json";
 

@@ -24,11 +24,16 @@ impl Cache {
     pub fn keep(&self, file: &Path, digest: Digest, name: &str) -> Result<PathBuf, CacheError> {
         let blob = self.blob(digest, name);
         self.make(&self.blobs_folder())?;
-        let mut permissions = fs::metadata(file).map_err(CacheError::io(file))?.permissions();
-        permissions.set_readonly(true);
-        fs::set_permissions(file, permissions).map_err(CacheError::io(file))?;
+        self.make_read_only(file)?;
         move_into_place(file, &blob).map_err(CacheError::io(&blob))?;
         Ok(blob)
+    }
+
+    /// Nobody shall change a blob.
+    pub fn make_read_only(&self, file: &Path) -> Result<(), CacheError> {
+        let mut permissions = fs::metadata(file).map_err(CacheError::io(file))?.permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(file, permissions).map_err(CacheError::io(file))
     }
 }
 

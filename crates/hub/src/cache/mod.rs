@@ -47,6 +47,9 @@ const ENVIRONMENT_VARIABLE: &str = "BOSSNAS_HOME";
 
 const MAX_LOCK_BYTES: u64 = 16 << 20;
 
+/// How long what belongs to a process of another machine must not have changed to count as left behind.
+pub const PATIENCE: Duration = Duration::from_mins(10);
+
 /// How long the lock's baton may stay with a process of another machine that does not touch it: changing the lock takes
 /// milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);

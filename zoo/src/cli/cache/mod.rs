@@ -10,14 +10,10 @@ mod verify;
 
 use std::time::Duration;
 
-use bossnas_converter::onnx::Batch;
-use bossnas_hub::Model;
 use bossnas_hub::cache::Inventory;
-use bossnas_model::arch::Architecture;
 use bossnas_report::Failure;
 
 use super::context::Context;
-use super::subject::Subject;
 
 /// Look at the cache, check it, make room in it
 ///
@@ -52,18 +48,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         Command::Verify(args) => verify::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Rm(args) => rm::run(args, context),
-    }
-}
-
-/// The name under which `run` keeps its export of a model; `None` for models that cannot be exported.
-fn export_name(model: &Model) -> anyhow::Result<Option<String>> {
-    match model.arch {
-        Architecture::Search(_) => Ok(None),
-        Architecture::BossNet(_) => {
-            let subject = Subject::of_model(model)?;
-            let file = subject.onnx_name(subject.size, Batch::Dynamic);
-            Ok(Some(file.trim_end_matches(".onnx").to_owned()))
-        }
     }
 }
 

@@ -8,8 +8,8 @@ use bossnas_hub::{Checkpoint, DataSet, Entry};
 use bossnas_report::Failure;
 use serde::Serialize;
 
-use super::select::unknown;
 use crate::cli::context::Context;
+use crate::cli::model;
 use crate::cli::state_dict::StateDictArg;
 use crate::cli::stored::Stored;
 
@@ -58,10 +58,11 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             let registry = context.registry()?;
             let lock = cache.lock()?;
             let look = Look { args, cache: &cache, lock: &lock, asked: name };
-            let (name, paths, trust) = match registry.entry(name).ok_or_else(|| unknown(&registry, name))? {
-                Entry::Checkpoint(checkpoint) => look.checkpoint(checkpoint)?,
-                Entry::DataSet(set) => look.data_set(set)?,
-            };
+            let (name, paths, trust) =
+                match registry.entry(name).ok_or_else(|| model::unknown_entry(&registry, name, "cache ls"))? {
+                    Entry::Checkpoint(checkpoint) => look.checkpoint(checkpoint)?,
+                    Entry::DataSet(set) => look.data_set(set)?,
+                };
             if trust == Trust::Unconfirmed {
                 context.console.warn(format_args!("{name}: {}", trust.explain()));
             }

@@ -4,8 +4,7 @@ use bossnas_hub::cache::{Cache, Inventory, Selection, State, StoredEntry};
 use bossnas_hub::{Entry, Registry, RemoteFile};
 use bossnas_report::Failure;
 
-use super::export_name;
-use crate::cli::model;
+use crate::cli::{exported, model};
 
 /// What `name` stands for: files of an entry of the registry, or of a record that the registry does not have.
 pub(super) fn select<'i>(
@@ -19,7 +18,7 @@ pub(super) fn select<'i>(
         let (own, files, exports) = match entry {
             Entry::DataSet(set) => (&set.name, set.files.as_slice(), Vec::new()),
             Entry::Checkpoint(checkpoint) => {
-                let models = registry.models_of(&checkpoint.name).map(export_name);
+                let models = registry.models_of(&checkpoint.name).map(exported::export_name);
                 let exports: Vec<Option<String>> = models.collect::<anyhow::Result<_>>()?;
                 let files: &[RemoteFile] = std::slice::from_ref(&checkpoint.file);
                 (&checkpoint.name, files, exports.into_iter().flatten().collect())
@@ -42,7 +41,7 @@ pub(super) fn select<'i>(
         selection.partials =
             inventory.partials.iter().filter(|partial| partial.name.eq_ignore_ascii_case(name)).collect();
         if selection.entries.is_empty() && selection.partials.is_empty() {
-            return Err(unknown(registry, name).into());
+            return Err(model::unknown_entry(registry, name, "cache ls").into());
         }
     }
     let is_there = |entry: &&StoredEntry| entry.state != State::Recorded;
@@ -60,14 +59,5 @@ pub(super) fn everything(inventory: &Inventory) -> Selection<'_> {
         exports: inventory.exports.iter().collect(),
         partials: inventory.partials.iter().collect(),
         folders: inventory.other_folders.iter().map(|folder| folder.path.clone()).collect(),
-    }
-}
-
-/// A name that neither the registry nor the cache knows.
-pub(super) fn unknown(registry: &Registry, name: &str) -> Failure {
-    let failure = Failure::usage(format!("there is no model and no data set `{name}`"));
-    match registry.nearest_entries(name).as_slice() {
-        [] => failure.hint("`bossnas-zoo list` and `bossnas-zoo cache ls` show what there is"),
-        near => failure.hint(format!("did you mean {}?", model::alternatives(near))),
     }
 }

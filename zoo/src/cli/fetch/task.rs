@@ -24,7 +24,7 @@ impl<'r> Task<'r> {
     pub(super) fn all(args: &Args, registry: &'r Registry) -> Result<Vec<Self>, Failure> {
         let mut entries: Vec<Entry<'r>> = Vec::new();
         for name in &args.names {
-            let entry = registry.entry(name).ok_or_else(|| unknown(registry, name))?;
+            let entry = registry.entry(name).ok_or_else(|| model::unknown_entry(registry, name, "list --data-sets"))?;
             entries.push(entry);
         }
         if args.all {
@@ -106,14 +106,6 @@ fn check(args: &Args, tasks: &[Task<'_>]) -> Result<(), Failure> {
                 .hint("--from-file also takes a folder, in which files have the names that they have upstream"))
         }
         _ => Ok(()),
-    }
-}
-
-fn unknown(registry: &Registry, name: &str) -> Failure {
-    let failure = Failure::usage(format!("there is no model and no data set `{name}`"));
-    match registry.nearest_entries(name).as_slice() {
-        [] => failure.hint("`bossnas-zoo list` and `bossnas-zoo list --data-sets` show what there is"),
-        near => failure.hint(format!("did you mean {}?", model::alternatives(near))),
     }
 }
 

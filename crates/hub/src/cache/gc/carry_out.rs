@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::plan::{How, Plan, Step, is_state_dict};
 use super::{Kept, Removal, Swept};
-use crate::cache::inventory::{Links, PATIENCE};
-use crate::cache::{Baton, Cache, CacheError, Claim, Owner};
+use crate::cache::inventory::Links;
+use crate::cache::{Baton, Cache, CacheError, Claim, Owner, PATIENCE};
 
 /// Between a state dict's appearance and that of its record are a few writes.
 const RECORDED_WITHIN: Duration = Duration::from_secs(2);

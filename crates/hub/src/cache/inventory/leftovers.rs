@@ -8,8 +8,8 @@ use bossnas_files::Digest;
 
 use super::found::Found;
 use super::partials::is_left_by;
-use super::{Inventory, Links, PATIENCE, found_in};
-use crate::cache::{Cache, CacheError, Lock, Owner};
+use super::{Inventory, Links, found_in};
+use crate::cache::{Cache, CacheError, Lock, Owner, PATIENCE};
 
 /// What is left over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,9 +27,6 @@ pub(super) use self::found::found_in;
 pub(super) use self::leftovers::digest_in;
 pub(super) use self::links::Links;
 
-/// How long something of another machine must not have changed to count as left behind.
-pub(super) const PATIENCE: Duration = Duration::from_mins(10);
-
 /// Everything in the cache.
 #[derive(Debug, Clone)]
 pub struct Inventory {

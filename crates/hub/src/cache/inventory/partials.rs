@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use super::found::age;
 use super::leftovers::{self, LeftoverKind};
-use super::{Inventory, Links, PATIENCE, found_in};
-use crate::cache::{Baton, Cache, CacheError, Owner, Presence};
+use super::{Inventory, Links, found_in};
+use crate::cache::{Baton, Cache, CacheError, Owner, PATIENCE, Presence};
 use crate::{Registry, RemoteFile};
 
 /// A download that is not whole.

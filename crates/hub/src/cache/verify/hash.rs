@@ -4,13 +4,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use bossnas_files::{Digest, ReadError, Sha256, SourceFile};
+use bossnas_files::{ReadError, SourceFile, sha256_with};
 
 use super::checks::Check;
 use super::{Damage, Problem};
-
-/// Bytes that each thread has in memory.
-const PIECE: u64 = 1 << 20;
 
 /// What is wrong with the files, read by as many threads as there are cores; the largest come first, so that none is left
 /// alone with one at the end.
@@ -21,7 +18,8 @@ pub(super) fn all(checks: &[Check], total: u64, progress: &(dyn Fn(u64, u64) + S
     let read = |bytes: u64| progress(done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
     let work = || {
         while let Some(check) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let problem = match digest(check, &read) {
+            let digest = SourceFile::open(&check.path).and_then(|file| sha256_with(&file, read));
+            let problem = match digest {
                 Ok(found) if found == check.sha256 => continue,
                 Ok(found) => Problem::Digest { expected: check.sha256, found },
                 Err(ReadError::Missing { .. }) => Problem::Missing,
@@ -37,18 +35,4 @@ pub(super) fn all(checks: &[Check], total: u64, progress: &(dyn Fn(u64, u64) + S
         }
     });
     damages.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn digest(check: &Check, read: &dyn Fn(u64)) -> Result<Digest, ReadError> {
-    let file = SourceFile::open(&check.path)?;
-    let mut buffer = vec![0; PIECE.min(file.len()) as usize];
-    let (mut digest, mut position) = (Sha256::new(), 0);
-    while position < file.len() {
-        let piece = &mut buffer[..PIECE.min(file.len() - position) as usize];
-        file.read_exact_at(position, piece)?;
-        digest.update(piece);
-        position += piece.len() as u64;
-        read(piece.len() as u64);
-    }
-    Ok(digest.finish())
 }
