@@ -7,6 +7,7 @@
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
 //! - [`notes`] are what safetensors files of ours say about themselves;
+//! - [`ports`] are the inputs that a file declares;
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
 //!   [`predict`] the likeliest of them.
 
@@ -17,6 +18,7 @@ pub mod images;
 pub mod labels;
 pub mod notes;
 pub mod parts;
+pub mod ports;
 pub mod predict;
 pub mod runtime;
 pub mod verify;

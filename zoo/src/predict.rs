@@ -29,6 +29,11 @@ pub fn best<L: AsRef<str>>(logits: &[f32], labels: &[L], count: usize) -> Vec<Gu
     order.into_iter().take(count).map(guess).collect()
 }
 
+/// The class with the largest score, the first of equal ones; `None` where there is none.
+pub fn largest(scores: &[f64]) -> Option<usize> {
+    (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,15 @@
 //! Proof that a file computes what its network computes: the unfolded graph with the source weights, in float64, against
 //! the file as it was written, loaded by a runtime.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use bossnas_converter::onnx::Batch;
+use bossnas_converter::onnx::{Batch, computed_values};
 use bossnas_files::npy::Array;
 use bossnas_model::cost::{NodeCost, cost};
 use bossnas_model::evaluate::{EvaluateError, Tensor, evaluate, evaluate_observed};
 use bossnas_model::graph::{Graph, Op};
+use bossnas_model::random::unit;
 use bossnas_model::shape::ShapeError;
 use bossnas_model::weights::Weights;
 
@@ -144,7 +146,8 @@ impl Reference {
         graph: &Graph,
         weights: &dyn Weights,
     ) -> Result<Option<Difference>, VerifyError> {
-        let file = bossnas_converter::onnx::summary::value_names(path).unwrap_or_default();
+        let file: HashSet<String> =
+            computed_values(path).unwrap_or_default().into_iter().map(|value| value.name).collect();
         let common: Vec<String> =
             graph.nodes().iter().map(|node| node.name.clone()).filter(|name| file.contains(name)).collect();
         let first_image = |array: &Array| {
@@ -187,13 +190,7 @@ fn relative_error(expected: &Tensor, got: &Array) -> f64 {
 fn probe(images: usize, [height, width]: [usize; 2]) -> Array {
     let shape = vec![images, 3, height, width];
     let count = shape.iter().product::<usize>() as u64;
-    let value = |index: u64| {
-        // splitmix64
-        let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / 4_194_304.0 - 2.0
-    };
+    let value = |index: u64| (unit(0, index) * 4.0 - 2.0) as f32;
     Array { shape, values: (0..count).map(value).collect() }
 }
 

@@ -56,4 +56,20 @@ pub enum OnnxError {
         /// The first difference.
         problem: String,
     },
+    /// Tensors that lie in other files, and not where they may.
+    #[error("{path}: {problem}", path = path.display())]
+    External {
+        /// The file.
+        path: PathBuf,
+        /// The first problem.
+        problem: String,
+    },
+    /// A value that the file does not have.
+    #[error("{path}: there is no value `{value}` in it", path = path.display())]
+    NoSuchValue {
+        /// The file.
+        path: PathBuf,
+        /// The name that was asked for.
+        value: String,
+    },
 }

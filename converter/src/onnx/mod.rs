@@ -2,8 +2,8 @@
 //!
 //! - [`Options`] and [`Metadata`] say what a file is to be; [`write()`] streams it out, one tensor at a time;
 //! - [`OnnxModel::open`] rebuilds graph and weights from a file of ours and refuses one that differs in any node, name or
-//!   shape from what its metadata say it is;
-//! - [`summary`] looks at any ONNX file.
+//!   shape from what its metadata say it is; [`Claims`] are what they say, unproved;
+//! - [`summary`] looks at any ONNX file; [`computed_values`] lists what one computes, [`with_outputs`] makes it show that.
 //!
 //! The profile is portable by construction: static shapes but for the batch, no `Shape` arithmetic, no `Constant` nodes,
 //! no custom domains, no ceil-mode pooling.
@@ -11,16 +11,19 @@
 mod digest;
 mod emit;
 mod error;
+mod external;
 mod metadata;
 pub mod proto;
 mod read;
 pub mod summary;
+mod values;
 mod write;
 
 pub use digest::weights_digest;
 pub use error::OnnxError;
 pub use metadata::{Metadata, Source};
-pub use read::OnnxModel;
+pub use read::{Claims, OnnxModel};
+pub use values::{ComputedValue, computed_values, with_outputs};
 pub use write::{Written, write};
 
 /// The lowest operator set that can be written.

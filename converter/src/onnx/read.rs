@@ -69,24 +69,49 @@ impl OnnxModel {
     }
 
     fn rebuild(path: &Path, model: ModelProto) -> Result<Self, OnnxError> {
+        let differs = |problem: String| OnnxError::Differs { path: path.to_owned(), problem };
+        let (claims, digests) = Claims::read(path, &model)?;
+        let file = model.graph.unwrap_or_default();
+        let unfolded = claims.metadata.architecture.graph();
+        // A pass never looks at numbers before they are read.
+        let (graph, _) = pass::apply(&claims.metadata.passes, &unfolded, Arc::new(MemoryWeights::default()));
+        let expected = emit(&graph, claims.options)?;
+        compare(&expected, &file).map_err(differs)?;
+        let weights = FileWeights::new(&graph, &expected.initializers, file.initializer, digests).map_err(differs)?;
+        let Claims { metadata, options, weights_digest } = claims;
+        Ok(Self { graph, weights: Arc::new(weights), metadata, options, weights_digest })
+    }
+}
+
+/// What a file of ours says that it is. Nothing of it is proved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    /// What it says about itself.
+    pub metadata: Metadata,
+    /// How it was written.
+    pub options: Options,
+    /// Digest of the state dict it was made from.
+    pub weights_digest: bossnas_files::Digest,
+}
+
+impl Claims {
+    /// What the file at `path` says that it is; [`OnnxError::Foreign`] if it is none of ours.
+    pub fn of_file(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
+        let path = path.as_ref();
+        Ok(Self::read(path, &decode(path)?)?.0)
+    }
+
+    fn read(path: &Path, model: &ModelProto) -> Result<(Self, Digests), OnnxError> {
         let foreign = |problem: String| OnnxError::Foreign { path: path.to_owned(), problem };
         let differs = |problem: String| OnnxError::Differs { path: path.to_owned(), problem };
         let (metadata, digests) = Metadata::parse(&model.metadata_props).map_err(foreign)?;
         let opset = model.opset_import.first().and_then(|opset| opset.version).unwrap_or_default();
         let opset =
             u8::try_from(opset).ok().filter(|o| (MIN_OPSET..=MAX_OPSET).contains(o)).ok_or(OnnxError::Opset(opset))?;
-        let file = model.graph.unwrap_or_default();
-        let (batch, size) =
-            input_extents(&file).ok_or_else(|| differs("its input is no batch of images".to_owned()))?;
+        let extents = model.graph.as_ref().and_then(input_extents);
+        let (batch, size) = extents.ok_or_else(|| differs("its input is no batch of images".to_owned()))?;
         let options = Options { opset, batch, size };
-
-        let unfolded = metadata.architecture.graph();
-        // A pass never looks at numbers before they are read.
-        let (graph, _) = pass::apply(&metadata.passes, &unfolded, Arc::new(MemoryWeights::default()));
-        let expected = emit(&graph, options)?;
-        compare(&expected, &file).map_err(differs)?;
-        let weights = FileWeights::new(&graph, &expected.initializers, file.initializer, digests).map_err(differs)?;
-        Ok(Self { graph, weights: Arc::new(weights), metadata, options, weights_digest: digests.weights })
+        Ok((Self { metadata, options, weights_digest: digests.weights }, digests))
     }
 }
 

@@ -7,7 +7,7 @@ use super::proto::{
     ModelProto, TensorProto, ValueInfoProto, tensor_proto, tensor_shape_proto::dimension::Value, type_proto,
 };
 use super::read::{decode, decode_bytes};
-use super::{OnnxError, Source};
+use super::{OnnxError, Source, external};
 
 /// An input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,14 @@ impl Summary {
     pub fn of_file(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
         let path = path.as_ref();
         Ok(Self::new(&decode(path)?))
+    }
+
+    /// Reads the file at `path`, which is going to be run: tensors that lie in other files must lie where they may.
+    pub fn of_runnable(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
+        let path = path.as_ref();
+        let model = decode(path)?;
+        external::check(path, &model)?;
+        Ok(Self::new(&model))
     }
 
     /// Reads a file from memory; `path` is for messages.
@@ -104,9 +112,11 @@ fn port(value: &ValueInfoProto) -> Port {
         return Port { name, kind: if kind.is_some() { "no tensor" } else { "unknown" }.to_owned(), shape: None };
     };
     let extent = |value: &Option<Value>| match value {
+        // Some exporters write -1 or 0 where they mean that nobody knows.
+        Some(Value::DimValue(..=0)) => "?".to_owned(),
         Some(Value::DimValue(extent)) => extent.to_string(),
-        Some(Value::DimParam(symbol)) => symbol.clone(),
-        None => "?".to_owned(),
+        Some(Value::DimParam(symbol)) if !symbol.is_empty() => symbol.clone(),
+        Some(Value::DimParam(_)) | None => "?".to_owned(),
     };
     let shape = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(|dim| extent(&dim.value)).collect());
     Port { name, kind: type_name(tensor.elem_type.unwrap_or_default()).to_owned(), shape }
@@ -129,10 +139,4 @@ fn tensor_bytes(tensor: &TensorProto) -> u64 {
     };
     let elements = tensor.dims.iter().map(|&extent| u64::try_from(extent).unwrap_or(0)).fold(1, u64::saturating_mul);
     elements.saturating_mul(bits).div_ceil(8)
-}
-
-/// The names of all values that the nodes of the file at `path` compute.
-pub fn value_names(path: impl AsRef<Path>) -> Result<std::collections::HashSet<String>, OnnxError> {
-    let graph = decode(path.as_ref())?.graph.unwrap_or_default();
-    Ok(graph.node.into_iter().flat_map(|node| node.output).collect())
 }

@@ -1,4 +1,4 @@
-//! Files of the `.npy` format: arrays of numbers in, float32 arrays out.
+//! Files of the `.npy` format: arrays of numbers, as they are ([`Tensor`]) or as float32 ([`Array`]).
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. The text of the header is a Python
 //! literal of which only the one form is accepted that describes an array; its length is bounded, and the product of the
@@ -11,9 +11,13 @@ use self::header::{Header, Malformed};
 use crate::atomic::{AtomicFile, WriteError};
 use crate::read::{ReadError, SourceFile};
 
+mod element;
 mod header;
+mod tensor;
 
+pub use self::element::Element;
 pub use self::header::Malformed as MalformedHeader;
+pub use self::tensor::Tensor;
 
 /// What numpy writes has about 120 bytes.
 const MAX_HEADER: u32 = 8 * 1024;
@@ -80,86 +84,13 @@ pub enum NpyError {
     },
 }
 
-/// The number types that are read; each becomes float32 by one rounding.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    F16,
-    F32,
-    F64,
-    I8,
-    I16,
-    I32,
-    I64,
-    U8,
-    U16,
-    U32,
-    U64,
-}
-
-impl Kind {
-    /// From numpy's description without the byte order.
-    fn of(dtype: &str) -> Option<Self> {
-        Some(match dtype {
-            "f2" => Self::F16,
-            "f4" => Self::F32,
-            "f8" => Self::F64,
-            "i1" => Self::I8,
-            "i2" => Self::I16,
-            "i4" => Self::I32,
-            "i8" => Self::I64,
-            "u1" | "b1" => Self::U8,
-            "u2" => Self::U16,
-            "u4" => Self::U32,
-            "u8" => Self::U64,
-            _ => return None,
-        })
-    }
-
-    const fn size(self) -> u64 {
-        match self {
-            Self::I8 | Self::U8 => 1,
-            Self::F16 | Self::I16 | Self::U16 => 2,
-            Self::F32 | Self::I32 | Self::U32 => 4,
-            Self::F64 | Self::I64 | Self::U64 => 8,
-        }
-    }
-
-    fn decode(self, bytes: &[u8], big_endian: bool) -> Vec<f32> {
-        /// Elements of `N` bytes, brought to little-endian.
-        fn each<const N: usize>(bytes: &[u8], big: bool, convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-            let elements = bytes.as_chunks::<N>().0.iter();
-            let ordered = elements.map(|&element| {
-                let mut element = element;
-                if big {
-                    element.reverse();
-                }
-                element
-            });
-            ordered.map(convert).collect()
-        }
-        match self {
-            Self::F16 => each(bytes, big_endian, |b| half::f16::from_le_bytes(b).to_f32()),
-            Self::F32 => each(bytes, big_endian, f32::from_le_bytes),
-            Self::F64 => each(bytes, big_endian, |b| f64::from_le_bytes(b) as f32),
-            Self::I8 => each(bytes, big_endian, |b| f32::from(i8::from_le_bytes(b))),
-            Self::I16 => each(bytes, big_endian, |b| f32::from(i16::from_le_bytes(b))),
-            Self::I32 => each(bytes, big_endian, |b| i32::from_le_bytes(b) as f32),
-            Self::I64 => each(bytes, big_endian, |b| i64::from_le_bytes(b) as f32),
-            Self::U8 => each(bytes, big_endian, |b| f32::from(u8::from_le_bytes(b))),
-            Self::U16 => each(bytes, big_endian, |b| f32::from(u16::from_le_bytes(b))),
-            Self::U32 => each(bytes, big_endian, |b| u32::from_le_bytes(b) as f32),
-            Self::U64 => each(bytes, big_endian, |b| u64::from_le_bytes(b) as f32),
-        }
-    }
-}
-
 /// Reads an array of real numbers (floats of 16, 32 or 64 bits, integers of up to 64, booleans; either byte order; row-
-/// or column-major) as float32 in row-major order. Wider types are rounded once.
-pub fn read(file: &SourceFile) -> Result<Array, NpyError> {
+/// or column-major) as it is, in row-major order.
+pub fn read_tensor(file: &SourceFile) -> Result<Tensor, NpyError> {
     let path = || file.path().to_path_buf();
     let (Header { dtype, column_major, shape }, data_at) = read_header(file)?;
     let big_endian = dtype.starts_with('>');
-    let Some(kind) = dtype.strip_prefix(['<', '>', '|', '=']).and_then(Kind::of) else {
+    let Some(element) = dtype.strip_prefix(['<', '>', '|', '=']).and_then(Element::of_description) else {
         return Err(NpyError::Unsupported { path: path(), dtype });
     };
 
@@ -167,18 +98,29 @@ pub fn read(file: &SourceFile) -> Result<Array, NpyError> {
     let needed = if shape.contains(&0) {
         0
     } else {
-        shape.iter().fold(u128::from(kind.size()), |n, &extent| n.saturating_mul(u128::from(extent)))
+        shape.iter().fold(element.size() as u128, |n, &extent| n.saturating_mul(u128::from(extent)))
     };
     if needed != u128::from(found) {
         return Err(NpyError::Length { path: path(), shape, needed, found });
     }
     // Extents of an empty array may still be too large to address.
+    let too_large = || NpyError::Header { path: path(), source: Malformed::Extent };
     let extents: Option<Vec<usize>> = shape.iter().map(|&extent| usize::try_from(extent).ok()).collect();
-    let extents = extents.ok_or_else(|| NpyError::Header { path: path(), source: Malformed::Extent })?;
+    let extents = extents.ok_or_else(too_large)?;
 
-    let values = kind.decode(&file.read_at(data_at, found)?, big_endian);
-    let values = if column_major { from_column_major(&extents, &values) } else { values };
-    Ok(Array { shape: extents, values })
+    let mut bytes = file.read_at(data_at, found)?;
+    if big_endian {
+        bytes.chunks_exact_mut(element.size()).for_each(<[u8]>::reverse);
+    }
+    if column_major {
+        bytes = from_column_major(&extents, element.size(), &bytes);
+    }
+    Tensor::new(element, extents, bytes).ok_or_else(too_large)
+}
+
+/// Reads an array like [`read_tensor`], as float32. Wider types are rounded once.
+pub fn read(file: &SourceFile) -> Result<Array, NpyError> {
+    Ok(read_tensor(file)?.to_array())
 }
 
 /// Opens and reads `path`.
@@ -212,7 +154,7 @@ fn read_header(file: &SourceFile) -> Result<(Header, u64), NpyError> {
     Ok((header, data_at))
 }
 
-fn from_column_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
+fn from_column_major(shape: &[usize], size: usize, bytes: &[u8]) -> Vec<u8> {
     let mut strides = Vec::with_capacity(shape.len());
     let mut stride = 1;
     for &extent in shape {
@@ -221,9 +163,9 @@ fn from_column_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
     }
     let mut index = vec![0; shape.len()];
     let mut at = 0;
-    let mut ordered = Vec::with_capacity(values.len());
-    for _ in 0..values.len() {
-        ordered.push(values[at]);
+    let mut ordered = Vec::with_capacity(bytes.len());
+    for _ in 0..bytes.len() / size {
+        ordered.extend_from_slice(&bytes[at * size..(at + 1) * size]);
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
             at += strides[axis];
@@ -256,19 +198,7 @@ impl<W: Write> Writer<W> {
     pub fn new(mut writer: W, shape: &[usize]) -> io::Result<Self> {
         let elements = shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent));
         let missing = elements.ok_or_else(|| invalid(format!("the shape {shape:?} is too large")))?;
-        let header = Header {
-            dtype: "<f4".to_owned(),
-            column_major: false,
-            shape: shape.iter().map(|&extent| extent as u64).collect(),
-        };
-        let mut text = header.to_string();
-        let unpadded = START.len() + 2 + text.len() + 1;
-        text.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
-        text.push('\n');
-        let text_len = u16::try_from(text.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        writer.write_all(&START)?;
-        writer.write_all(&text_len.to_le_bytes())?;
-        writer.write_all(text.as_bytes())?;
+        write_header(&mut writer, Element::Float32, shape)?;
         Ok(Self { writer, missing })
     }
 
@@ -292,16 +222,45 @@ impl<W: Write> Writer<W> {
     }
 }
 
+fn write_header(writer: &mut impl Write, element: Element, shape: &[usize]) -> io::Result<()> {
+    let order = if element.size() == 1 { '|' } else { '<' };
+    let header = Header {
+        dtype: format!("{order}{}", element.description()),
+        column_major: false,
+        shape: shape.iter().map(|&extent| extent as u64).collect(),
+    };
+    let mut text = header.to_string();
+    let unpadded = START.len() + 2 + text.len() + 1;
+    text.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
+    text.push('\n');
+    let text_len = u16::try_from(text.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    writer.write_all(&START)?;
+    writer.write_all(&text_len.to_le_bytes())?;
+    writer.write_all(text.as_bytes())
+}
+
 fn invalid(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// Writes a float32 array to `path`, whole or not at all.
 pub fn write_path(path: impl AsRef<Path>, shape: &[usize], values: &[f32]) -> Result<(), NpyError> {
-    let mut file = AtomicFile::create(&path)?;
-    write(&mut file, shape, values).map_err(|e| match e.downcast::<WriteError>() {
+    whole(path.as_ref(), |file| write(file, shape, values))
+}
+
+/// Writes an array with the type that it has to `path`, whole or not at all.
+pub fn write_tensor(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), NpyError> {
+    whole(path.as_ref(), |file| {
+        write_header(file, tensor.element(), tensor.shape())?;
+        file.write_all(tensor.bytes())
+    })
+}
+
+fn whole(path: &Path, write: impl FnOnce(&mut AtomicFile) -> io::Result<()>) -> Result<(), NpyError> {
+    let mut file = AtomicFile::create(path)?;
+    write(&mut file).map_err(|e| match e.downcast::<WriteError>() {
         Ok(error) => error,
-        Err(source) => WriteError::Io { path: path.as_ref().to_path_buf(), source },
+        Err(source) => WriteError::Io { path: path.to_path_buf(), source },
     })?;
     Ok(file.commit()?)
 }
@@ -383,6 +342,18 @@ mod tests {
         let mut writer = Writer::new(Vec::new(), &[2, 3]).unwrap();
         writer.append(&[0.0; 4]).unwrap();
         assert_eq!(writer.append(&[0.0; 3]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn every_type_reads_back_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for element in Element::ALL {
+            let bytes = (0..6 * element.size()).map(|n| if element == Element::Bool { n as u8 % 2 } else { n as u8 });
+            let tensor = Tensor::new(element, vec![2, 3], bytes.collect()).unwrap();
+            let path = folder.path().join(element.name());
+            write_tensor(&path, &tensor).unwrap();
+            assert_eq!(read_tensor(&SourceFile::open(&path).unwrap()).unwrap(), tensor, "{element}");
+        }
     }
 
     proptest! {

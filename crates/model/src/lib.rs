@@ -14,6 +14,7 @@ pub mod graph;
 pub mod init;
 pub mod pass;
 pub mod preprocess;
+pub mod random;
 pub mod shape;
 pub mod space;
 pub mod weights;

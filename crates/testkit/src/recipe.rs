@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bossnas_model::graph::Param;
+use bossnas_model::random::{splitmix64, unit};
 use bossnas_model::weights::{DType, Problem, TensorInfo, Weights, WeightsError};
 
 /// The gain of networks with ReLU.
@@ -86,15 +87,12 @@ impl Bits {
 
     /// Output `index` of the generator.
     pub fn at(self, index: usize) -> u64 {
-        let mut z = self.0.wrapping_add((index as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix64(self.0, index as u64)
     }
 
     /// Output `index` as a multiple of 2^-24 in `[0, 1)`.
     pub fn unit(self, index: usize) -> f64 {
-        (self.at(index) >> 40) as f64 / f64::from(1_u32 << 24)
+        unit(self.0, index as u64)
     }
 }
 

@@ -21,10 +21,12 @@ mod model;
 mod model_file;
 mod preprocess;
 mod run;
+mod runtime;
 mod size;
 mod state_dict;
 mod stored;
 mod subject;
+mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -110,6 +112,9 @@ impl Command {
 
 /// Parses the process's arguments, runs the command, and says how the process ends.
 pub(crate) fn main() -> Exit {
+    if worker::is_asked_for() {
+        return worker::run();
+    }
     interrupt::prepare();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match parse(&arguments) {

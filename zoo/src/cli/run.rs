@@ -1,30 +1,35 @@
 //! `run`: an ONNX file, arrays in, arrays out.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use bossnas_converter::onnx::summary::{Port, Summary};
-use bossnas_files::npy::{self, Array};
+use bossnas_files::SourceFile;
+use bossnas_files::npy::{self, Tensor};
 use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Failure, Table, units};
-use bossnas_zoo::runtime::Tract;
-use clap::ValueEnum;
+use bossnas_zoo::ports;
+use bossnas_zoo::predict::largest;
+use bossnas_zoo::runtime::{Load, NamedTensor, Placement, Ran, Session};
 use serde::Serialize;
 
 use super::context::Context;
 use super::model_file;
+use super::runtime::{self, RuntimeArgs};
 
 /// Run a model on arrays
 ///
 /// MODEL is an ONNX file, or the name of a model that was fetched, which is exported once into the cache.
-/// Inputs and outputs are .npy files. With one input its name may be left out. An output may be any value of the file
-/// (`layer3.0`, say), not only those that it declares.
+/// Inputs and outputs are .npy files of any type of numbers. With one input its name may be left out. An output may be any
+/// value of the file (`layer3.0`, say), not only those that it declares. The file runs in a process of its own. Of ONNX
+/// Runtime its own profile tells where the nodes ran: a provider that leaves heavy ones to the processor is a failure.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   bossnas-zoo run BossNet-T0 --input image.npy --output logits.npy
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image=image.npy --output logits=logits.npy
-  bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --output layer3.0=map.npy --json")]
+  bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --output layer3.0=map.npy --json
+  bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --runtime ort --provider cuda
+  bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --provider cpu --threads 2 --pin")]
 pub(crate) struct Args {
     /// An ONNX file, or a name from `bossnas-zoo list`
     #[arg(value_name = "MODEL")]
@@ -35,17 +40,11 @@ pub(crate) struct Args {
     /// Where an output goes; repeat it for several
     #[arg(long, value_name = "[NAME=]Y.npy")]
     output: Vec<String>,
-    /// What runs the file
-    #[arg(long, default_value = "tract")]
-    runtime: Runtime,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Runtime {
-    Tract,
 }
 
 #[derive(Serialize)]
@@ -59,15 +58,18 @@ struct Document {
     outputs: Vec<Output>,
     load_seconds: f64,
     run_seconds: f64,
+    /// Where the nodes ran, by the profile of ONNX Runtime.
+    placement: Option<Placement>,
 }
 
 #[derive(Serialize)]
 struct Output {
     name: String,
+    dtype: &'static str,
     shape: Vec<usize>,
-    min: Option<f32>,
+    min: Option<f64>,
     mean: Option<f64>,
-    max: Option<f32>,
+    max: Option<f64>,
     /// For each row of a matrix, the index of its largest element.
     #[serde(skip_serializing_if = "Option::is_none")]
     argmax: Option<Vec<usize>>,
@@ -75,39 +77,43 @@ struct Output {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let runtime = args.runtime.runtime()?;
+    let settings = args.runtime.settings(runtime)?;
     let (file, trust) = model_file::find(&args.model, context)?;
-    let summary = Summary::of_file(&file)?;
+    let summary = Summary::of_runnable(&file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
     let wanted = wanted(&targets, &summary.outputs)?;
     let source = summary.source().map(|source| source.to_string());
+    let load = Load {
+        model: file,
+        runtime,
+        inputs: ports::specs(&inputs),
+        symbols: ports::symbols(&summary.inputs, &inputs),
+        outputs: wanted,
+        settings,
+    };
     drop(summary);
 
-    let start = Instant::now();
-    let shapes: Vec<(&str, &[usize])> =
-        inputs.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect();
-    let model = Tract::load_values(&file, &shapes, wanted.as_deref())?;
-    let load_time = start.elapsed();
-    let start = Instant::now();
-    let outputs = model.run(&inputs.iter().map(|(_, array)| array).collect::<Vec<_>>())?;
-    let run_time = start.elapsed();
-
+    let mut session = Session::load(&load).map_err(Failure::from)?;
+    let Ran { outputs, time, placement } = session.run(&inputs).map_err(Failure::from)?;
     let mut reports = Vec::with_capacity(outputs.len());
-    for (name, array) in &outputs {
+    for (name, tensor) in &outputs {
         let target = targets.iter().find(|(given, _)| given.is_none_or(|given| given == name)).map(|(_, path)| *path);
         if let Some(path) = target {
-            npy::write_path(path, &array.shape, &array.values)?;
+            npy::write_tensor(path, tensor)?;
         }
-        reports.push(Output::new(name, array, target));
+        reports.push(Output::new(name, tensor, target));
     }
     let document = Document {
-        file,
-        runtime: "tract",
+        file: load.model,
+        runtime: runtime.name(),
         weights: source,
         trust: trust.map(Trust::name),
         outputs: reports,
-        load_seconds: load_time.as_secs_f64(),
-        run_seconds: run_time.as_secs_f64(),
+        load_seconds: session.load_time().as_secs_f64(),
+        run_seconds: time.as_secs_f64(),
+        placement,
     };
     if args.json {
         return context.console.json("run", &document);
@@ -116,12 +122,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if let Some(source) = &document.weights {
         context.console.note(format_args!("weights: {source}"));
     }
-    let time = |seconds: f64| units::duration(Duration::from_secs_f64(seconds));
     context.console.note(format_args!(
-        "loaded in {}, ran in {} (tract)",
-        time(document.load_seconds),
-        time(document.run_seconds)
+        "loaded in {}, ran in {} ({runtime})",
+        units::duration(session.load_time()),
+        units::duration(time)
     ));
+    if let Some(placement) = &document.placement {
+        context.console.note(format_args!("placement: {}", runtime::describe(placement)));
+    }
     Ok(())
 }
 
@@ -137,7 +145,7 @@ fn listed(ports: &[Port]) -> String {
     ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<(String, Array)> {
+fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<NamedTensor> {
     let (name, path) = split(text);
     let port = match (name, ports) {
         (None, [only]) => only,
@@ -149,18 +157,10 @@ fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<(String, Array)> {
             Failure::usage(format!("there is no input `{name}`")).hint(format!("there is {}", listed(ports)))
         })?,
     };
-    let array = npy::read_path(path)?;
-    let fits = port.shape.as_ref().is_none_or(|shape| {
-        let fits =
-            |(extent, declared): (&usize, &String)| declared.parse().map_or(true, |fixed: usize| fixed == *extent);
-        shape.len() == array.shape.len() && array.shape.iter().zip(shape).all(fits)
-    });
-    if !fits {
-        let shape = port.shape.as_deref().unwrap_or_default().join(", ");
-        let message = format!("input `{}` must be [{shape}], `{}` is {:?}", port.name, path.display(), array.shape);
-        return Err(Failure::usage(message).into());
-    }
-    Ok((port.name.clone(), array))
+    let tensor = npy::read_tensor(&SourceFile::open(path)?)?;
+    let tensor = ports::fit(port, &tensor)
+        .map_err(|error| Failure::usage(error.to_string()).hint(format!("it was read from `{}`", path.display())))?;
+    Ok((port.name.clone(), tensor))
 }
 
 /// The values to compute when they are named; `None` for those that the file declares.
@@ -183,18 +183,19 @@ fn wanted(targets: &[(Option<&str>, &Path)], ports: &[Port]) -> anyhow::Result<O
 }
 
 impl Output {
-    fn new(name: &str, array: &Array, path: Option<&Path>) -> Self {
-        let values = || array.values.iter().copied();
-        let rows = (array.shape.len() == 2 && array.shape[1] > 0).then(|| {
-            let largest = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a)));
-            array.values.chunks_exact(array.shape[1]).filter_map(largest).collect()
-        });
+    fn new(name: &str, tensor: &Tensor, path: Option<&Path>) -> Self {
+        let numbers = tensor.f64s();
+        let rows = match *tensor.shape() {
+            [_, classes] if classes > 0 => Some(numbers.chunks_exact(classes).filter_map(largest).collect()),
+            _ => None,
+        };
         Self {
             name: name.to_owned(),
-            shape: array.shape.clone(),
-            min: values().reduce(f32::min),
-            mean: (!array.values.is_empty()).then(|| values().map(f64::from).sum::<f64>() / array.values.len() as f64),
-            max: values().reduce(f32::max),
+            dtype: tensor.element().name(),
+            shape: tensor.shape().to_vec(),
+            min: numbers.iter().copied().reduce(f64::min),
+            mean: (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64),
+            max: numbers.iter().copied().reduce(f64::max),
             argmax: rows,
             path: path.map(Path::to_owned),
         }
@@ -205,6 +206,7 @@ impl Document {
     fn table(&self) -> Table {
         let mut table = Table::new([
             ("output", Align::Left),
+            ("type", Align::Left),
             ("shape", Align::Left),
             ("min", Align::Right),
             ("mean", Align::Right),
@@ -219,10 +221,11 @@ impl Document {
             let more = if rows.len() > shown.len() { ", ..." } else { "" };
             table.row([
                 output.name.clone(),
+                output.dtype.to_owned(),
                 output.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x"),
-                number(output.min.map(f64::from)),
+                number(output.min),
                 number(output.mean),
-                number(output.max.map(f64::from)),
+                number(output.max),
                 if shown.is_empty() { "-".to_owned() } else { format!("{}{more}", shown.join(", ")) },
                 output.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string()),
             ]);

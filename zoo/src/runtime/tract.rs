@@ -8,10 +8,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
-use bossnas_files::npy::Array;
+use bossnas_files::npy::{Array, Element};
 use tract_onnx::prelude::*;
 
+use self::values::{datum_type, from_tract, to_tract};
+use super::engine::{Engine, NamedTensor};
+use super::error::RuntimeError;
+use super::placement::Placement;
+use super::settings::{InputSpec, Load, Settings};
 use super::Named;
+
+mod values;
 
 /// Why tract did not run a file.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +52,7 @@ pub enum TractError {
 /// An ONNX file, loaded for inputs of given shapes.
 pub struct Tract {
     path: PathBuf,
-    inputs: Vec<(String, Vec<usize>)>,
+    inputs: Vec<InputSpec>,
     outputs: Vec<String>,
     plan: Arc<TypedSimplePlan>,
 }
@@ -62,6 +69,16 @@ impl Tract {
         shapes: &[(&str, &[usize])],
         values: Option<&[String]>,
     ) -> Result<Self, TractError> {
+        let float = |(name, shape): &(&str, &[usize])| InputSpec {
+            name: (*name).to_owned(),
+            element: Element::Float32,
+            shape: shape.to_vec(),
+        };
+        Self::load_typed(path, &shapes.iter().map(float).collect::<Vec<_>>(), values)
+    }
+
+    /// Like [`Tract::load_values`], for inputs of any type.
+    pub fn load_typed(path: &Path, inputs: &[InputSpec], values: Option<&[String]>) -> Result<Self, TractError> {
         let failed = |reason: String| TractError::Load { path: path.to_owned(), reason };
         // Value infos of a symbolic file would contradict the extents that are fixed here.
         let framework = tract_onnx::onnx().with_ignore_value_info(true);
@@ -74,12 +91,12 @@ impl Tract {
         let label = |outlet: &OutletId| model.outlet_label(*outlet).map(str::to_owned);
         let own_outputs: Vec<String> =
             own_outputs.iter().zip(names(own_outputs)).map(|(outlet, node)| label(outlet).unwrap_or(node)).collect();
-        let inputs = match_inputs(path, &input_names, shapes)?;
+        let inputs = match_inputs(path, &input_names, inputs)?;
         let outputs = values.map_or(own_outputs, <[String]>::to_vec);
         let plan = guarded(|| {
             let mut model = model;
-            for (index, (_, shape)) in inputs.iter().enumerate() {
-                model.set_input_fact(index, f32::fact(shape.as_slice()).into())?;
+            for (index, input) in inputs.iter().enumerate() {
+                model.set_input_fact(index, datum_type(input.element).fact(input.shape.as_slice()).into())?;
             }
             if values.is_some() {
                 model.select_outputs_by_name(&outputs)?;
@@ -90,50 +107,113 @@ impl Tract {
         Ok(Self { path: path.to_owned(), inputs, outputs, plan })
     }
 
-    /// Runs on arrays of the shapes it was loaded for, in the same order.
+    /// Runs on float32 arrays of the shapes it was loaded for, in the same order.
     pub fn run(&self, inputs: &[&Array]) -> Result<Vec<Named>, TractError> {
-        let failed = |reason: String| TractError::Run { path: self.path.clone(), reason };
-        let fits = self.inputs.len() == inputs.len()
-            && self.inputs.iter().zip(inputs).all(|((_, shape), array)| *shape == array.shape);
-        if !fits {
-            return Err(failed("the inputs have other shapes than it was loaded for".to_owned()));
-        }
-        let outputs = guarded(|| {
-            let tensors = inputs.iter().map(|array| Ok(Tensor::from_shape(&array.shape, &array.values)?.into()));
-            self.plan.run(tensors.collect::<TractResult<TVec<TValue>>>()?)
-        })
-        .map_err(failed)?;
+        let tensors = inputs.iter().map(|array| array.shape.clone()).zip(inputs).map(|(shape, array)| {
+            let tensor = Tensor::from_shape(&shape, &array.values).map_err(|e| self.failed(chain(&e)))?;
+            Ok((Element::Float32, shape, tensor))
+        });
+        let outputs = self.compute(tensors.collect::<Result<_, TractError>>()?)?;
         let array = |(name, value): (&String, TValue)| {
-            let value = value.cast_to::<f32>().map_err(|e| failed(chain(&e)))?;
-            let view = value.to_plain_array_view::<f32>().map_err(|e| failed(chain(&e)))?;
+            let value = value.cast_to::<f32>().map_err(|e| self.failed(chain(&e)))?;
+            let view = value.to_plain_array_view::<f32>().map_err(|e| self.failed(chain(&e)))?;
             Ok((name.clone(), Array { shape: view.shape().to_vec(), values: view.iter().copied().collect() }))
         };
         self.outputs.iter().zip(outputs).map(array).collect()
     }
+
+    fn failed(&self, reason: String) -> TractError {
+        TractError::Run { path: self.path.clone(), reason }
+    }
+
+    fn compute(&self, inputs: Vec<(Element, Vec<usize>, Tensor)>) -> Result<TVec<TValue>, TractError> {
+        let fits = self.inputs.len() == inputs.len()
+            && self.inputs.iter().zip(&inputs).all(|(spec, (element, shape, _))| {
+                (spec.element, &spec.shape) == (*element, shape)
+            });
+        if !fits {
+            return Err(self.failed("the inputs have other types or shapes than it was loaded for".to_owned()));
+        }
+        let tensors: TVec<TValue> = inputs.into_iter().map(|(_, _, tensor)| tensor.into()).collect();
+        guarded(|| self.plan.run(tensors)).map_err(|reason| self.failed(reason))
+    }
 }
 
-/// The shape for each input of the file, in its order.
-fn match_inputs(
-    path: &Path,
-    names: &[String],
-    shapes: &[(&str, &[usize])],
-) -> Result<Vec<(String, Vec<usize>)>, TractError> {
+impl Engine for Tract {
+    fn run(&mut self, inputs: &[NamedTensor]) -> Result<Vec<NamedTensor>, RuntimeError> {
+        let failed = |error: &dyn std::fmt::Display| RuntimeError::failed(error.to_string());
+        // They come in the order of the caller.
+        let ordered = self.inputs.iter().map(|spec| {
+            let (_, tensor) = inputs
+                .iter()
+                .find(|(name, _)| *name == spec.name)
+                .ok_or_else(|| RuntimeError::failed(format!("input `{}` is missing", spec.name)))?;
+            let value = to_tract(tensor).map_err(|error| failed(&error))?;
+            Ok((tensor.element(), tensor.shape().to_vec(), value))
+        });
+        let outputs = self.compute(ordered.collect::<Result<_, RuntimeError>>()?).map_err(|error| failed(&error))?;
+        let output = |(name, value): (&String, TValue)| {
+            let tensor = from_tract(&value).map_err(|reason| {
+                RuntimeError::failed(format!("output `{name}` of {} cannot be read: {reason}", self.path.display()))
+            })?;
+            Ok((name.clone(), tensor))
+        };
+        self.outputs.iter().zip(outputs).map(output).collect()
+    }
+
+    fn placement(&self) -> Option<&Placement> {
+        None
+    }
+}
+
+/// Loads a file in the process of a worker, where the threads of tract may be set for all.
+pub(super) fn engine(load: &Load) -> Result<Tract, RuntimeError> {
+    use_threads(&load.settings)?;
+    Tract::load_typed(&load.model, &load.inputs, load.outputs.as_deref()).map_err(|error| {
+        let kind = match error {
+            TractError::Input { .. } => super::error::Kind::Usage,
+            TractError::Load { .. } | TractError::Run { .. } => super::error::Kind::Failed,
+        };
+        RuntimeError::new(kind, error.to_string())
+    })
+}
+
+/// Matrix products run on as many threads as the settings say, each bound to its processor if they say so.
+fn use_threads(settings: &Settings) -> Result<(), RuntimeError> {
+    let threads = settings.thread_count();
+    if threads < 2 {
+        return Ok(());
+    }
+    let cpus = settings.cpus.clone();
+    let bind = move |thread: usize| {
+        if let Some(&cpu) = cpus.get(thread) {
+            super::affinity::bind(&[cpu]);
+        }
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(bind).build();
+    let pool = pool.map_err(|error| RuntimeError::failed(format!("tract gets no {threads} threads: {error}")))?;
+    tract_linalg::multithread::set_default_executor(tract_linalg::multithread::Executor::MultiThread(Arc::new(pool)));
+    Ok(())
+}
+
+/// Type and shape of each input of the file, in its order.
+fn match_inputs(path: &Path, names: &[String], given: &[InputSpec]) -> Result<Vec<InputSpec>, TractError> {
     let error = |reason: String| TractError::Input { path: path.to_owned(), reason };
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if let [(name, shape)] = shapes
+    if let [spec] = given
         && let [only] = names
-        && (name.is_empty() || name == only)
+        && (spec.name.is_empty() || spec.name == *only)
     {
-        return Ok(vec![(only.clone(), shape.to_vec())]);
+        return Ok(vec![InputSpec { name: only.clone(), ..spec.clone() }]);
     }
-    if let Some((name, _)) = shapes.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
-        let given = if name.is_empty() { "an input without a name".to_owned() } else { format!("input `{name}`") };
+    if let Some(spec) = given.iter().find(|spec| !names.contains(&spec.name)) {
+        let given =
+            if spec.name.is_empty() { "an input without a name".to_owned() } else { format!("input `{}`", spec.name) };
         return Err(error(format!("{given} was given, the file has {listed}")));
     }
     let find = |name: &String| {
-        let shape = shapes.iter().find(|(given, _)| given == name);
-        let (_, shape) = shape.ok_or_else(|| error(format!("input `{name}` is missing, the file has {listed}")))?;
-        Ok((name.clone(), shape.to_vec()))
+        let spec = given.iter().find(|spec| spec.name == *name);
+        spec.cloned().ok_or_else(|| error(format!("input `{name}` is missing, the file has {listed}")))
     };
     names.iter().map(find).collect()
 }
@@ -184,21 +264,23 @@ mod tests {
         assert_eq!(result, Err("it panicked: no such axis: 3".to_owned()));
     }
 
+    fn spec(name: &str, shape: &[usize]) -> InputSpec {
+        InputSpec { name: name.to_owned(), element: Element::Float32, shape: shape.to_vec() }
+    }
+
     #[test]
     fn inputs_are_matched_by_name_and_an_only_one_needs_none() {
         let path = Path::new("x.onnx");
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let matched = match_inputs(path, &names(&["image"]), &[("", &[1, 3])]).unwrap();
-        assert_eq!(matched, [("image".to_owned(), vec![1, 3])]);
+        let matched = match_inputs(path, &names(&["image"]), &[spec("", &[1, 3])]).unwrap();
+        assert_eq!(matched, [spec("image", &[1, 3])]);
         let two = names(&["a", "b"]);
-        let matched = match_inputs(path, &two, &[("b", &[2]), ("a", &[1])]).unwrap();
-        assert_eq!(matched, [("a".to_owned(), vec![1]), ("b".to_owned(), vec![2])]);
-        for (shapes, expected) in [
-            (&[("a", &[1_usize][..])][..], "input `b` is missing"),
-            (&[("c", &[1][..])], "input `c` was given"),
-            (&[("", &[1][..])], "an input without a name"),
-        ] {
-            let error = match_inputs(path, &two, shapes).unwrap_err().to_string();
+        let matched = match_inputs(path, &two, &[spec("b", &[2]), spec("a", &[1])]).unwrap();
+        assert_eq!(matched, [spec("a", &[1]), spec("b", &[2])]);
+        for (name, expected) in
+            [("a", "input `b` is missing"), ("c", "input `c` was given"), ("", "an input without a name")]
+        {
+            let error = match_inputs(path, &two, &[spec(name, &[1])]).unwrap_err().to_string();
             assert!(error.contains(expected), "`{expected}` is not in `{error}`");
         }
     }

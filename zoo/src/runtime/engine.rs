@@ -1,0 +1,18 @@
+//! What the two families of runtimes have in common.
+
+use bossnas_files::npy::Tensor;
+
+use super::error::RuntimeError;
+use super::placement::Placement;
+
+/// A tensor and its name in the file.
+pub type NamedTensor = (String, Tensor);
+
+/// A file that was loaded.
+pub(super) trait Engine {
+    /// Runs on inputs of the names, types and shapes that it was loaded for.
+    fn run(&mut self, inputs: &[NamedTensor]) -> Result<Vec<NamedTensor>, RuntimeError>;
+
+    /// Where the nodes of the first run ran, if that was recorded.
+    fn placement(&self) -> Option<&Placement>;
+}

@@ -1,0 +1,82 @@
+//! How a file is run: threads, processors, optimisation, memory.
+
+use std::path::PathBuf;
+
+use bossnas_files::npy::Element;
+use serde::{Deserialize, Serialize};
+
+use super::Runtime;
+
+/// How much a runtime may change a graph before it runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimisation {
+    /// The graph runs as it is.
+    None,
+    /// Constants are folded, nodes that do nothing are removed.
+    Basic,
+    /// Nodes are fused.
+    Extended,
+    /// Layouts are changed too.
+    #[default]
+    All,
+}
+
+/// How a file is run. What a runtime does not know is refused, not ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// Threads that compute one run; without it as many as the process may use processors.
+    pub threads: Option<usize>,
+    /// Processors that the threads are bound to, one each. As many as there are threads.
+    pub cpus: Vec<usize>,
+    /// How much the graph may be changed.
+    pub optimisation: Optimisation,
+    /// Inputs and outputs are bound once to memory that the runtime knows.
+    pub io_binding: bool,
+    /// Most bytes of addresses that the process of the runtime may take.
+    pub memory_limit: Option<u64>,
+    /// What a provider cannot run may run on the processor, heavy nodes too.
+    pub allow_fallback: bool,
+    /// Which nodes ran where is recorded in the first run.
+    pub profile: bool,
+}
+
+impl Settings {
+    /// Threads that are used.
+    pub fn thread_count(&self) -> usize {
+        self.threads.unwrap_or_else(available_cpus)
+    }
+}
+
+/// Processors that this process may use.
+pub fn available_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// An input as it will be given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Its name in the file.
+    pub name: String,
+    /// Type of its elements.
+    pub element: Element,
+    /// Extents, all fixed: a file with symbolic ones then runs as fast as one without.
+    pub shape: Vec<usize>,
+}
+
+/// What to load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// What runs it.
+    pub runtime: Runtime,
+    /// Its inputs.
+    pub inputs: Vec<InputSpec>,
+    /// Symbols of extents in the file and what they stand for in these inputs.
+    pub symbols: Vec<(String, usize)>,
+    /// Values to put out instead of those that the file declares; any value of the file will do.
+    pub outputs: Option<Vec<String>>,
+    /// How.
+    pub settings: Settings,
+}
