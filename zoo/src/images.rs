@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use bossnas_data::transform::evaluation_input;
-use bossnas_data::{Error, Limits, decode};
+use bossnas_data::{DecodeOptions, Error, decode_with};
 use bossnas_files::{ReadError, SourceFile};
 use bossnas_model::preprocess::Preprocessing;
 
@@ -47,13 +47,13 @@ pub struct Prepared {
 }
 
 /// Prepares the image in one file.
-pub fn prepare(path: &Path, how: &Preprocessing) -> Result<Prepared, ImageError> {
+pub fn prepare(path: &Path, how: &Preprocessing, options: DecodeOptions) -> Result<Prepared, ImageError> {
     let file = SourceFile::open(path)?;
     if file.len() > MAX_BYTES {
         return Err(ImageError::TooLarge { path: path.to_owned(), bytes: file.len() });
     }
     let failed = |source| ImageError::Image { path: path.to_owned(), source };
-    let image = decode(&file.read_at(0, file.len())?, Limits::default()).map_err(failed)?;
+    let image = decode_with(&file.read_at(0, file.len())?, options).map_err(failed)?;
     let values = evaluation_input(&image, how).map_err(failed)?;
     Ok(Prepared { path: path.to_owned(), image: [image.height(), image.width()], values })
 }
@@ -63,12 +63,13 @@ pub fn prepare(path: &Path, how: &Preprocessing) -> Result<Prepared, ImageError>
 pub fn prepare_all<E: From<ImageError>>(
     paths: &[PathBuf],
     how: &Preprocessing,
+    options: DecodeOptions,
     mut take: impl FnMut(Prepared) -> Result<(), E>,
 ) -> Result<(), E> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     for group in paths.chunks(cores) {
         let prepared: Vec<Result<Prepared, ImageError>> = thread::scope(|scope| {
-            let threads: Vec<_> = group.iter().map(|path| scope.spawn(|| prepare(path, how))).collect();
+            let threads: Vec<_> = group.iter().map(|path| scope.spawn(|| prepare(path, how, options))).collect();
             let join = |thread: thread::ScopedJoinHandle<'_, _>| match thread.join() {
                 Ok(prepared) => prepared,
                 Err(panic) => std::panic::resume_unwind(panic),

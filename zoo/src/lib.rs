@@ -2,7 +2,9 @@
 //!
 //! - [`demo`] shows everything at work;
 //! - [`runtime`] executes ONNX files;
+//! - [`validate`] compares runtimes with each other and with the network, [`compare`] tensors;
 //! - [`verify`] compares a file with the float64 evaluator;
+//! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
@@ -11,7 +13,9 @@
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
 //!   [`predict`] the likeliest of them.
 
+pub mod compare;
 pub mod demo;
+pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod images;
@@ -21,4 +25,5 @@ pub mod parts;
 pub mod ports;
 pub mod predict;
 pub mod runtime;
+pub mod validate;
 pub mod verify;

@@ -1,6 +1,9 @@
 //! From logits to names.
 
+use bossnas_files::npy::Tensor;
 use serde::Serialize;
+
+use crate::runtime::NamedTensor;
 
 /// One of the likeliest classes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +30,19 @@ pub fn best<L: AsRef<str>>(logits: &[f32], labels: &[L], count: usize) -> Vec<Gu
         probability: weights[class] / sum,
     };
     order.into_iter().take(count).map(guess).collect()
+}
+
+/// The scores of each of `images` images, from the first output that is a matrix with a row for each (further extents of 1
+/// may follow).
+pub fn scores(outputs: &[NamedTensor], images: usize) -> Option<Vec<Vec<f32>>> {
+    let classes = |tensor: &Tensor| match tensor.shape() {
+        [rows, classes, rest @ ..] if *rows == images && *classes > 0 && rest.iter().all(|&extent| extent == 1) => {
+            Some(*classes)
+        }
+        _ => None,
+    };
+    let (tensor, classes) = outputs.iter().find_map(|(_, tensor)| Some((tensor, classes(tensor)?)))?;
+    Some(tensor.to_array().values.chunks_exact(classes).map(<[f32]>::to_vec).collect())
 }
 
 /// The class with the largest score, the first of equal ones; `None` where there is none.

@@ -23,7 +23,7 @@ pub use digest::weights_digest;
 pub use error::OnnxError;
 pub use metadata::{Metadata, Source};
 pub use read::{Claims, OnnxModel};
-pub use values::{ComputedValue, computed_values, with_outputs};
+pub use values::{ComputedValue, Narrowest, Numerics, computed_values, numerics, with_outputs};
 pub use write::{Written, write};
 
 /// The lowest operator set that can be written.

@@ -1,7 +1,5 @@
 //! Everything that can go wrong between a file's bytes and a network's input.
 
-use fast_image_resize::ResizeError;
-
 /// Why an image could not be decoded or transformed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -39,8 +37,29 @@ pub enum Error {
         bytes: usize,
     },
     /// The file is damaged or uses something that the decoder does not know.
-    #[error("can't decode the image")]
+    #[error("can't decode the image: {0}")]
     Decode(#[source] ::image::ImageError),
+    /// libjpeg refuses the file.
+    #[error("can't decode the JPEG file: {reason}")]
+    Jpeg {
+        /// What it says.
+        reason: String,
+    },
+    /// The file ends before the last row of the image.
+    #[error("the JPEG file is truncated")]
+    Truncated,
+    /// A progressive file with so many scans that decoding it would take very long.
+    #[error("the image is {width} x {height} pixels in {scans} scans, the limit for this size is {limit} scans")]
+    Scans {
+        /// Pixels in a row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// Passes over the image.
+        scans: u64,
+        /// Most passes over an image of this size.
+        limit: u64,
+    },
     /// The description asks for an input without pixels, or for a crop larger than what it resizes to.
     #[error("can't crop {size:?} (height, width) from an image resized to cover {resize:?}")]
     Geometry {
@@ -49,7 +68,4 @@ pub enum Error {
         /// The box that is covered.
         resize: [usize; 2],
     },
-    /// The resizing library refused, which would be a mistake of ours.
-    #[error("can't resize the image")]
-    Resize(#[from] ResizeError),
 }

@@ -36,12 +36,6 @@ impl RgbImage {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
-
-    /// Whole rows `first..first + count`, without copying them. `None` where there are not that many.
-    pub(crate) fn rows(&self, first: u32, count: u32) -> Option<&[u8]> {
-        let row = self.width as usize * 3;
-        self.pixels.get(first as usize * row..(first as usize + count as usize) * row)
-    }
 }
 
 impl std::fmt::Debug for RgbImage {

@@ -5,12 +5,16 @@
 //! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, pixel for pixel as Pillow and torchvision do.
 
 pub mod archive;
+pub mod dataset;
 mod decode;
 mod error;
 mod image;
+pub mod loader;
+mod orientation;
 mod resample;
 pub mod transform;
 
-pub use decode::{Limits, decode};
+pub use decode::{DecodeOptions, JpegDecoder, Limits, decode, decode_with, jpeg_decoder};
 pub use error::Error;
 pub use image::RgbImage;
+pub use orientation::Orientation;

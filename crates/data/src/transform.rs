@@ -4,10 +4,9 @@
 //! (keeping the fractions in between differs by several grey levels). Only the part that the centre crop keeps is
 //! computed, so that an image a thousand times as long as wide costs no more than any other.
 
-use bossnas_model::preprocess::{Interpolation, Preprocessing};
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
+use bossnas_model::preprocess::Preprocessing;
 
-use crate::resample::{self, Pixels};
+use crate::resample::{self, Taps};
 use crate::{Error, RgbImage};
 
 /// One network input: `[1, 3, height, width]` numbers, ready to be fed to a network.
@@ -18,27 +17,17 @@ pub fn evaluation_input(image: &RgbImage, how: &Preprocessing) -> Result<Vec<f32
 /// The pixels a network would see: resized to cover `how.resize`, the centre `how.size` cut out.
 pub fn resize_and_crop(image: &RgbImage, how: &Preprocessing) -> Result<RgbImage, Error> {
     let covering = covering_size([image.height(), image.width()], how)?;
-    let [vertical, horizontal] = [0, 1].map(|axis| Axis {
-        from: [image.height(), image.width()][axis],
-        to: covering[axis],
-        keep: how.size[axis] as u32,
-        first: centre_offset(covering[axis], how.size[axis] as u64),
+    let [vertical, horizontal] = [0, 1].map(|axis| {
+        let first = centre_offset(covering[axis], how.size[axis] as u64);
+        let from = [image.height(), image.width()][axis];
+        Taps::new(how.interpolation, from, covering[axis], first, how.size[axis])
     });
-
     // The first step resizes only the rows that the second one reads.
-    let (top, count) = vertical.rows_read();
-    let bytes = image.rows(top, count).ok_or(Error::Empty { width: image.width(), height: count })?;
-    let filter = match how.interpolation {
-        Interpolation::Bicubic => FilterType::CatmullRom,
-    };
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    let rows = Pixels { width: image.width(), height: count, bytes };
-    let bytes = resample::rows(rows, horizontal.window(), horizontal.keep, &options)?;
-
-    let (start, extent) = vertical.window();
-    let columns = Pixels { width: horizontal.keep, height: count, bytes: &bytes };
-    let bytes = resample::columns(columns, (start - f64::from(top), extent), vertical.keep, &options)?;
-    RgbImage::new(horizontal.keep, vertical.keep, bytes)
+    let read = vertical.reach();
+    let row = image.width() as usize * 3;
+    let rows = resample::rows(&image.pixels()[read.start * row..read.end * row], row, &horizontal);
+    let pixels = resample::columns(&rows, how.size[1] * 3, read.start, &vertical);
+    RgbImage::new(how.size[1] as u32, how.size[0] as u32, pixels)
 }
 
 /// Scales bytes to `[0, 1]` and normalises them, in float32 and in the order of torchvision's `ToTensor` and `Normalize`.
@@ -75,41 +64,6 @@ fn centre_offset(whole: u64, part: u64) -> u64 {
     let difference = whole.saturating_sub(part);
     let half = difference / 2;
     half + (difference % 2) * (half % 2)
-}
-
-/// One direction of the resize: `from` pixels become `to`, of which `keep` are wanted from `first` on.
-#[derive(Debug, Clone, Copy)]
-struct Axis {
-    from: u32,
-    to: u64,
-    keep: u32,
-    first: u64,
-}
-
-impl Axis {
-    /// Source pixels a resized pixel.
-    fn scale(self) -> f64 {
-        f64::from(self.from) / self.to as f64
-    }
-
-    /// Start and extent, in source pixels, of what is kept. Rounding must not carry it over the image's end.
-    fn window(self) -> (f64, f64) {
-        let start = self.first as f64 * self.scale();
-        if u64::from(self.keep) == self.to {
-            return (0.0, f64::from(self.from));
-        }
-        (start, (f64::from(self.keep) * self.scale()).min(f64::from(self.from) - start))
-    }
-
-    /// First and number of the source pixels that the kept ones are computed from: the window and, on both sides, the
-    /// reach of the filter (two pixels, more when the image shrinks) with one to spare.
-    fn rows_read(self) -> (u32, u32) {
-        let (start, extent) = self.window();
-        let reach = 2.0 * self.scale().max(1.0) + 1.0;
-        let first = (start - reach).floor().max(0.0) as u32;
-        let end = ((start + extent + reach).ceil() as u32).min(self.from);
-        (first, end - first)
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct LockedPart {
     pub packages: Vec<Package>,
 }
 
-/// A package of PyPI.
+/// A package of Python's index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {

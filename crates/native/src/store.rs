@@ -153,24 +153,24 @@ mod tests {
         assert_eq!(store.installed(Part::Cuda), None);
     }
 
+    /// Insists that the part doesn't count after this damage, and why.
+    fn refused(message: &str, damage: impl FnOnce(&Path)) {
+        let (_folder, store, path) = with_part(Part::OnnxRuntime);
+        damage(&path);
+        assert_eq!(store.installed(Part::OnnxRuntime), None, "{message}");
+        let error = Installed::open(Part::OnnxRuntime, path).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+
     #[test]
     fn a_part_that_is_not_whole_does_not_count() {
-        let damages: [(&str, fn(&Path)); 6] = [
-            ("contents.toml", |folder| fs::remove_file(folder.join("contents.toml")).unwrap()),
-            ("TOML", |folder| fs::write(folder.join("contents.toml"), "file = 3").unwrap()),
-            ("lists nothing", |folder| fs::write(folder.join("contents.toml"), "file = []").unwrap()),
-            ("leads out of the folder", |folder| {
-                fs::write(folder.join("contents.toml"), "[[file]]\npath = '../contents.toml'\nbytes = 1").unwrap();
-            }),
-            (FILES[2], |folder| fs::remove_file(folder.join(FILES[2])).unwrap()),
-            ("it has 1 bytes instead of", |folder| fs::write(folder.join(FILES[3]), "x").unwrap()),
-        ];
-        for (message, damage) in damages {
-            let (_folder, store, path) = with_part(Part::OnnxRuntime);
-            damage(&path);
-            assert_eq!(store.installed(Part::OnnxRuntime), None, "{message}");
-            let error = Installed::open(Part::OnnxRuntime, path).unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
-        }
+        let list = "contents.toml";
+        refused(list, |folder| fs::remove_file(folder.join(list)).unwrap());
+        refused("contents.toml` is damaged: TOML", |folder| fs::write(folder.join(list), "file = 3").unwrap());
+        refused("it lists nothing", |folder| fs::write(folder.join(list), "file = []").unwrap());
+        let outside = "[[file]]\npath = '../contents.toml'\nbytes = 1";
+        refused("leads out of the folder", |folder| fs::write(folder.join(list), outside).unwrap());
+        refused(FILES[2], |folder| fs::remove_file(folder.join(FILES[2])).unwrap());
+        refused("it has 1 bytes instead of", |folder| fs::write(folder.join(FILES[3]), "x").unwrap());
     }
 }

@@ -16,9 +16,37 @@ pub struct Progress {
     visible: bool,
 }
 
-/// The bar of one piece of work that is counted in bytes. It goes away when it is dropped.
+/// The bar of one piece of work. It goes away when it is dropped.
 #[derive(Debug)]
-pub struct Bar(ProgressBar);
+pub struct Bar {
+    bar: ProgressBar,
+    counted: Counted,
+}
+
+/// What a bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Bytes, in kB, MB, GB.
+    Bytes,
+    /// Things of this name, one by one.
+    Things(&'static str),
+}
+
+impl Counted {
+    fn amount(self, amount: u64) -> String {
+        match self {
+            Self::Bytes => crate::units::bytes(amount),
+            Self::Things(_) => crate::units::grouped(amount),
+        }
+    }
+
+    fn rate(self, per_second: f64) -> String {
+        match self {
+            Self::Bytes => format!("{}/s", crate::units::bytes(per_second as u64)),
+            Self::Things(name) => format!("{per_second:.1} {name}/s"),
+        }
+    }
+}
 
 impl Progress {
     pub(crate) fn new(visible: bool) -> Self {
@@ -26,14 +54,19 @@ impl Progress {
         Self { bars: MultiProgress::with_draw_target(target), visible }
     }
 
-    /// A bar that is shown from now on. The label may hold text from outside.
+    /// A bar of bytes that is shown from now on. The label may hold text from outside.
     pub fn bar(&self, label: &str) -> Bar {
-        let bar = self.bars.add(ProgressBar::no_length().with_style(style(UNKNOWN)));
+        self.bar_of(label, Counted::Bytes)
+    }
+
+    /// A bar of anything.
+    pub fn bar_of(&self, label: &str, counted: Counted) -> Bar {
+        let bar = self.bars.add(ProgressBar::no_length().with_style(style(UNKNOWN, counted)));
         bar.set_message(escape(label).into_owned());
         if self.visible {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Bar(bar)
+        Bar { bar, counted }
     }
 
     /// Does something that writes to the terminal; the bars make room for it.
@@ -43,45 +76,45 @@ impl Progress {
 }
 
 impl Bar {
-    /// Work begins: so many bytes are done before it, of so many.
+    /// Work begins: so much is done before it, of so much.
     pub fn start(&self, done: u64, total: Option<u64>) {
         if let Some(total) = total {
-            self.0.set_length(total);
-            self.0.set_style(style(KNOWN));
+            self.bar.set_length(total);
+            self.bar.set_style(style(KNOWN, self.counted));
         }
-        self.0.set_position(done);
+        self.bar.set_position(done);
         // What was there before is no speed.
-        self.0.reset_eta();
-        self.0.reset_elapsed();
+        self.bar.reset_eta();
+        self.bar.reset_elapsed();
     }
 
-    /// So many bytes are done.
+    /// So much is done.
     pub fn set(&self, done: u64) {
-        self.0.set_position(done);
+        self.bar.set_position(done);
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 /// In the project's own units, which the library's templates do not know.
-fn style(template: &str) -> ProgressStyle {
+fn style(template: &str, counted: Counted) -> ProgressStyle {
     // The templates are constants of this file, which a test tries.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style
         .progress_chars("=> ")
-        .with_key("done", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let done = crate::units::bytes(state.pos());
+        .with_key("done", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let done = counted.amount(state.pos());
             let _ = match state.len() {
-                Some(total) => write!(out, "{done} / {}", crate::units::bytes(total)),
+                Some(total) => write!(out, "{done} / {}", counted.amount(total)),
                 None => write!(out, "{done}"),
             };
         })
-        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{}/s", crate::units::bytes(state.per_sec().max(0.0) as u64));
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{}", counted.rate(state.per_sec().max(0.0)));
         })
         .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             let seconds = state.eta().as_secs();
@@ -111,7 +144,7 @@ mod tests {
         let bar = progress.bar("x");
         bar.start(5, Some(10));
         bar.set(7);
-        assert_eq!((bar.0.position(), bar.0.length()), (7, Some(10)));
+        assert_eq!((bar.bar.position(), bar.bar.length()), (7, Some(10)));
         assert_eq!(progress.pause(|| 3), 3);
     }
 }

@@ -3,15 +3,18 @@
 
 mod arch;
 mod cache;
+mod classifier;
 mod classify;
 mod completions;
 mod context;
 mod demo;
 mod doctor;
+mod eval;
 mod export;
 mod exported;
 mod fetch;
 mod file_kind;
+mod images;
 mod info;
 mod inspect;
 mod interrupt;
@@ -26,6 +29,7 @@ mod size;
 mod state_dict;
 mod stored;
 mod subject;
+mod validate;
 mod worker;
 
 use std::ffi::OsString;
@@ -81,6 +85,8 @@ enum Command {
     Export(Box<export::Args>),
     Preprocess(preprocess::Args),
     Run(run::Args),
+    Validate(Box<validate::Args>),
+    Eval(Box<eval::Args>),
     Classify(classify::Args),
     Demo(demo::Args),
     Cache(cache::Args),
@@ -100,6 +106,8 @@ impl Command {
             Self::Export(args) => export::run(&args, context),
             Self::Preprocess(args) => preprocess::run(&args, context),
             Self::Run(args) => run::run(&args, context),
+            Self::Validate(args) => validate::run(&args, context),
+            Self::Eval(args) => eval::run(&args, context),
             Self::Classify(args) => classify::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
@@ -171,9 +179,7 @@ fn color_parser() -> impl TypedValueParser<Value = ColorChoice> {
 }
 
 fn after_help() -> String {
-    // The other one belongs to commands that do not exist yet.
-    let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::CheckFailed, Exit::Network, Exit::Stopped];
-    let codes = codes.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
     format!(
         "Examples:
   bossnas-zoo demo

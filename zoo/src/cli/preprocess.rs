@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bossnas_converter::onnx::OnnxModel;
+use bossnas_data::jpeg_decoder;
 use bossnas_files::npy::Writer;
 use bossnas_files::{AtomicFile, WriteError};
 use bossnas_hub::Resolved;
@@ -20,8 +21,8 @@ use super::size::Size;
 ///
 /// The transform is the one that the published networks were evaluated with: resize with antialiased bicubic filtering, crop
 /// the centre, scale to [0, 1], normalise with ImageNet's mean and standard deviation. It equals Pillow and torchvision to
-/// one grey level: compare your own pipeline with it. EXIF orientation is ignored and transparency dropped, as the published
-/// weights saw their images.
+/// one grey level: compare your own pipeline with it. EXIF orientation is ignored (unless with --exif) and transparency
+/// dropped, as the published weights saw their images.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   bossnas-zoo preprocess photo.jpg -o input.npy
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// As this model wants it: an ONNX file of ours, or a name from `bossnas-zoo list`
     #[arg(long, value_name = "MODEL", conflicts_with = "size")]
     like: Option<String>,
+    /// Turn images as their EXIF orientation says, which the published weights never saw
+    #[arg(long)]
+    exif: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -49,6 +53,7 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Document {
     output: PathBuf,
+    jpeg_decoder: &'static str,
     shape: [usize; 4],
     dtype: &'static str,
     preprocessing: How,
@@ -82,7 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let failed = |error| WriteError::from_io(&args.output, error);
     let mut writer = Writer::new(&mut file, &shape).map_err(failed)?;
     let mut images = Vec::new();
-    prepare_all(&args.images, &how, |prepared| {
+    prepare_all(&args.images, &how, super::images::options(args.exif), |prepared| {
         writer.append(&prepared.values).map_err(failed)?;
         images.push(Image::of(prepared));
         anyhow::Ok(())
@@ -93,12 +98,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let interpolation = how.interpolation.name();
     let Preprocessing { size, resize, mean, std, .. } = how;
     let preprocessing = How { size, resize, interpolation, mean, std };
-    let document = Document { output: args.output.clone(), shape, dtype: "float32", preprocessing, images };
+    let document = Document { output: args.output.clone(), jpeg_decoder: jpeg_decoder().name(), shape, dtype: "float32", preprocessing, images };
     if args.json {
         return context.console.json("preprocess", &document);
     }
     context.console.print(document.table().render(context.console.style()))?;
     let extents = shape.map(|extent| extent.to_string()).join(" x ");
+    super::images::note_decoder(context.console);
     context.console.note(format_args!("wrote `{}`: float32 {extents}", document.output.display()));
     Ok(())
 }

@@ -13,7 +13,7 @@ use bossnas_zoo::runtime::{Load, NamedTensor, Placement, Ran, Session};
 use serde::Serialize;
 
 use super::context::Context;
-use super::model_file;
+use super::model_file::{self, ModelFile};
 use super::runtime::{self, RuntimeArgs};
 
 /// Run a model on arrays
@@ -79,14 +79,14 @@ struct Output {
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let runtime = args.runtime.runtime()?;
     let settings = args.runtime.settings(runtime)?;
-    let (file, trust) = model_file::find(&args.model, context)?;
-    let summary = Summary::of_runnable(&file)?;
+    let ModelFile { path: file, trust, .. } = &model_file::find(&args.model, context)?;
+    let summary = Summary::of_runnable(file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
     let wanted = wanted(&targets, &summary.outputs)?;
     let source = summary.source().map(|source| source.to_string());
     let load = Load {
-        model: file,
+        model: file.clone(),
         runtime,
         inputs: ports::specs(&inputs),
         symbols: ports::symbols(&summary.inputs, &inputs),
@@ -134,7 +134,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
 }
 
 /// `NAME=PATH`, or a path alone. A file whose own name has a `=` is a path.
-fn split(text: &str) -> (Option<&str>, &Path) {
+pub(super) fn split(text: &str) -> (Option<&str>, &Path) {
     match text.split_once('=') {
         Some((name, path)) if !Path::new(text).exists() => (Some(name), Path::new(path)),
         _ => (None, Path::new(text)),
@@ -145,18 +145,23 @@ fn listed(ports: &[Port]) -> String {
     ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<NamedTensor> {
-    let (name, path) = split(text);
-    let port = match (name, ports) {
-        (None, [only]) => only,
+/// The input that is meant: the one of this name, or the only one.
+pub(super) fn named<'a>(name: Option<&str>, text: &str, ports: &'a [Port]) -> anyhow::Result<&'a Port> {
+    match (name, ports) {
+        (None, [only]) => Ok(only),
         (None, _) => {
             let message = format!("`{text}` does not say which input it is");
-            return Err(Failure::usage(message).hint(format!("NAME={text}, with one of {}", listed(ports))).into());
+            Err(Failure::usage(message).hint(format!("NAME={text}, with one of {}", listed(ports))).into())
         }
-        (Some(name), ports) => ports.iter().find(|port| port.name == name).ok_or_else(|| {
+        (Some(name), ports) => Ok(ports.iter().find(|port| port.name == name).ok_or_else(|| {
             Failure::usage(format!("there is no input `{name}`")).hint(format!("there is {}", listed(ports)))
-        })?,
-    };
+        })?),
+    }
+}
+
+fn read_input(text: &str, ports: &[Port]) -> anyhow::Result<NamedTensor> {
+    let (name, path) = split(text);
+    let port = named(name, text, ports)?;
     let tensor = npy::read_tensor(&SourceFile::open(path)?)?;
     let tensor = ports::fit(port, &tensor)
         .map_err(|error| Failure::usage(error.to_string()).hint(format!("it was read from `{}`", path.display())))?;

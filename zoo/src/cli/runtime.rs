@@ -186,6 +186,12 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "expected a number of bytes, such as 500M or 2G".to_owned())
 }
 
+/// A tolerance.
+pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "expected a number from 0 on, such as 1e-5".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,17 @@
 //! The network that a MODEL stands for: its architecture, its size, and, for a checkpoint, its weights.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
 use bossnas_converter::onnx::{Batch, Metadata, Source};
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
+use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::Preprocessing;
+use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
 use bossnas_zoo::labels;
 use bossnas_zoo::notes::Notes;
@@ -35,6 +38,16 @@ pub(crate) struct Subject {
     pub(crate) stored: Option<Stored>,
     /// What was assumed, since weights do not tell it.
     pub(crate) assumed: Vec<String>,
+}
+
+/// Weights of a network and where they come from.
+pub(crate) struct Origin<'a> {
+    /// The weights, before any pass.
+    pub(crate) weights: SharedWeights,
+    /// What a file of them says of them.
+    pub(crate) source: Source,
+    /// The checkpoint in the cache that they are from.
+    pub(crate) stored: Option<&'a Stored>,
 }
 
 impl Subject {
@@ -123,6 +136,32 @@ impl Subject {
         })?;
         let source = Notes::read(&checkpoint).source.unwrap_or_else(|| Source::StateDict(weights.name().to_string()));
         Ok((weights, source))
+    }
+
+    /// Its weights: those of the checkpoint `given`, else those that were fetched, else drawn from a seed. A seed that was
+    /// asked for means untrained weights.
+    pub(crate) fn origin(
+        &self,
+        given: Option<&Path>,
+        choice: Choice,
+        seed: Option<u64>,
+    ) -> anyhow::Result<Origin<'_>> {
+        let stored = self.stored.as_ref().filter(|_| given.is_none() && seed.is_none());
+        let (weights, source): (SharedWeights, Source) = match (given, stored) {
+            (Some(path), _) => {
+                let (weights, source) = self.weights(path, choice)?;
+                (Arc::new(weights), source)
+            }
+            (None, Some(stored)) => {
+                let (weights, source) = self.weights(&stored.weights(choice)?, Choice::Auto)?;
+                (Arc::new(weights), source)
+            }
+            (None, None) => {
+                let seed = seed.unwrap_or_default();
+                (Arc::new(Initial::new(&self.net.graph(), seed)), Source::Untrained { seed })
+            }
+        };
+        Ok(Origin { weights, source, stored })
     }
 
     /// What an ONNX file of it says about itself.

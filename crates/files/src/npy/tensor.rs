@@ -79,7 +79,11 @@ impl Tensor {
 
 impl From<&Array> for Tensor {
     fn from(array: &Array) -> Self {
-        let bytes = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = if cfg!(target_endian = "little") {
+            bytemuck::cast_slice(&array.values).to_vec()
+        } else {
+            array.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
         Self { element: Element::Float32, shape: array.shape.clone(), bytes }
     }
 }

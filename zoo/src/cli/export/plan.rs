@@ -1,13 +1,11 @@
 //! One file to write: where it goes, which weights it holds, and the writing.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Choice, write_safetensors};
 use bossnas_converter::onnx::{Options, Source};
-use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
 use bossnas_model::weights::{SharedWeights, Weights};
 use bossnas_report::Failure;
@@ -20,7 +18,7 @@ use super::report::{FileReport, OnnxReport, WeightsReport};
 use crate::cli::model;
 use crate::cli::size::Size;
 use crate::cli::stored::Stored;
-use crate::cli::subject::Subject;
+use crate::cli::subject::{Origin, Subject};
 
 /// One file to write.
 pub(super) struct Plan<'a> {
@@ -57,22 +55,7 @@ impl<'a> Plan<'a> {
     pub(super) fn carry_out(&self, args: &Args, choice: Choice) -> anyhow::Result<FileReport> {
         let subject = self.subject;
         let given = args.checkpoint.as_deref().or(subject.checkpoint.as_deref());
-        // A seed that was asked for means untrained weights.
-        let stored = subject.stored.as_ref().filter(|_| given.is_none() && args.seed.is_none());
-        let (weights, source): (SharedWeights, Source) = match (given, stored) {
-            (Some(path), _) => {
-                let (weights, source) = subject.weights(path, choice)?;
-                (Arc::new(weights), source)
-            }
-            (None, Some(stored)) => {
-                let (weights, source) = subject.weights(&stored.weights(choice)?, Choice::Auto)?;
-                (Arc::new(weights), source)
-            }
-            (None, None) => {
-                let seed = args.seed.unwrap_or_default();
-                (Arc::new(Initial::new(&subject.net.graph(), seed)), Source::Untrained { seed })
-            }
-        };
+        let Origin { weights, source, stored } = subject.origin(given, choice, args.seed)?;
         let mut report =
             if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }?;
         report.weights.trust = stored.map(Stored::trust);

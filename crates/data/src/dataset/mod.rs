@@ -1,0 +1,239 @@
+//! Data sets: lists of labelled images, whatever they lie in.
+//!
+//! [`DataSet::open`] recognises the layout of a path: a folder with a folder for each class ([`Layout::Folders`]), a text
+//! file with a path and a label a line ([`Layout::List`]), or the Python batches of CIFAR. A data set of files keeps
+//! paths and labels; the pictures of CIFAR are kept as they lie in the batches, once. Nothing here trains or evaluates:
+//! what comes out is an image and a label for each index.
+
+use std::path::{Path, PathBuf};
+
+use bossnas_files::SourceFile;
+
+use crate::{DecodeOptions, RgbImage, decode_with};
+
+pub mod cifar;
+mod error;
+mod folder;
+mod list;
+
+use cifar::Batch;
+pub use error::DataSetError;
+
+/// The largest file that is read as an image.
+const MAX_IMAGE_BYTES: u64 = 256 << 20;
+
+/// Which part of a data set is meant, where it has several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Split {
+    /// What scores are measured on: CIFAR's test batch, a folder `val` or else `test`.
+    #[default]
+    Test,
+    /// What networks are trained on.
+    Train,
+}
+
+/// How a data set is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// A folder of images for each class.
+    Folders,
+    /// A text file with a path and a label a line.
+    List,
+    /// CIFAR-10's batches for Python.
+    Cifar10,
+    /// CIFAR-100's batches for Python, with the 100 fine labels.
+    Cifar100,
+}
+
+impl Layout {
+    /// A short name for reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Folders => "folders of images",
+            Self::List => "a list of images",
+            Self::Cifar10 => "CIFAR-10",
+            Self::Cifar100 => "CIFAR-100",
+        }
+    }
+}
+
+/// Labelled images, numbered from 0.
+#[derive(Debug)]
+pub struct DataSet {
+    path: PathBuf,
+    layout: Layout,
+    class_names: Option<Vec<String>>,
+    samples: Samples,
+}
+
+#[derive(Debug)]
+enum Samples {
+    /// Image files, by path from `root` where they are relative.
+    Files { root: PathBuf, files: Vec<ImageFile> },
+    /// Pictures in memory, in the order of their batches.
+    Batches(Vec<Batch>),
+}
+
+#[derive(Debug)]
+struct ImageFile {
+    path: Box<Path>,
+    label: u32,
+}
+
+/// One labelled image of a [`DataSet`], not yet read.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// Number of the class it belongs to.
+    pub label: u32,
+    place: Place<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    File { root: &'a Path, path: &'a Path },
+    Row { batch: &'a Batch, row: usize },
+}
+
+/// What was read of a sample: the first of the steps that make an image of it.
+pub(crate) enum Raw {
+    File(Vec<u8>),
+    Row(RgbImage),
+}
+
+impl DataSet {
+    /// Opens the data set at `path`; of several parts, the one that scores are measured on.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DataSetError> {
+        Self::open_split(path, Split::default())
+    }
+
+    /// Opens the data set at `path`:
+    ///
+    /// - a file: a list of images, which has no parts (`split` is not looked at);
+    /// - a folder with the batches of CIFAR, or the folder around it, as the archive unpacks;
+    /// - a folder that holds nothing but folders of the names `train`, `val` and `test`: the one that `split` means;
+    /// - any other folder: its folders are classes.
+    pub fn open_split(path: impl AsRef<Path>, split: Split) -> Result<Self, DataSetError> {
+        let path = path.as_ref();
+        let about = std::fs::metadata(path).map_err(|source| DataSetError::unreadable(path, source))?;
+        if !about.is_dir() {
+            let (files, layout) = (list::read(&SourceFile::open(path)?)?, Layout::List);
+            let root = path.parent().unwrap_or(Path::new("")).to_owned();
+            return Ok(Self {
+                path: path.to_owned(),
+                layout,
+                class_names: None,
+                samples: Samples::Files { root, files },
+            });
+        }
+        if let Some((folder, cifar)) = cifar::recognise(path)? {
+            let batches = cifar.batches(&folder, split)?;
+            let class_names = cifar.class_names(&folder)?;
+            let layout = cifar.layout();
+            return Ok(Self { path: folder, layout, class_names, samples: Samples::Batches(batches) });
+        }
+        let root = folder::of_split(path, split)?;
+        let (names, files) = folder::read(&root)?;
+        let samples = Samples::Files { root: root.clone(), files };
+        Ok(Self { path: root, layout: Layout::Folders, class_names: Some(names), samples })
+    }
+
+    /// Where it lies: the list, the folder of the classes, or the folder of the batches.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it is stored.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The names of the classes, by number, where the data set knows them.
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.class_names.as_deref()
+    }
+
+    /// Number of samples, at least one.
+    pub fn len(&self) -> usize {
+        match &self.samples {
+            Samples::Files { files, .. } => files.len(),
+            Samples::Batches(batches) => batches.iter().map(Batch::len).sum(),
+        }
+    }
+
+    /// Whether there is nothing, which no data set that could be opened is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A sample by its number.
+    pub fn sample(&self, index: usize) -> Option<Sample<'_>> {
+        match &self.samples {
+            Samples::Files { root, files } => {
+                let file = files.get(index)?;
+                Some(Sample { label: file.label, place: Place::File { root, path: &file.path } })
+            }
+            Samples::Batches(batches) => {
+                let mut row = index;
+                for batch in batches {
+                    match batch.label(row) {
+                        Some(label) => return Some(Sample { label, place: Place::Row { batch, row } }),
+                        None => row -= batch.len(),
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// All samples, in order.
+    pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        (0..self.len()).filter_map(|index| self.sample(index))
+    }
+
+    /// The image of a sample, read and decoded with the default options.
+    pub fn load(&self, index: usize) -> Result<RgbImage, DataSetError> {
+        self.load_with(index, DecodeOptions::default())
+    }
+
+    /// The image of a sample, read and decoded.
+    pub fn load_with(&self, index: usize, options: DecodeOptions) -> Result<RgbImage, DataSetError> {
+        let sample = self.sample(index).ok_or(DataSetError::NoSample { index, len: self.len() })?;
+        sample.decode(sample.read()?, options)
+    }
+}
+
+impl Sample<'_> {
+    /// What a report calls it: the path of its file, or the batch and the number in it. It is text from outside.
+    pub fn name(&self) -> String {
+        match self.place {
+            Place::File { root, path } => root.join(path).to_string_lossy().into_owned(),
+            Place::Row { batch, row } => format!("{}[{row}]", batch.name()),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<Raw, DataSetError> {
+        match self.place {
+            Place::File { root, path } => {
+                let file = SourceFile::open(root.join(path))?;
+                if file.len() > MAX_IMAGE_BYTES {
+                    let (path, bytes) = (file.path().to_owned(), file.len());
+                    return Err(DataSetError::TooLarge { path, bytes, limit: MAX_IMAGE_BYTES });
+                }
+                Ok(Raw::File(file.read_at(0, file.len())?))
+            }
+            Place::Row { batch, row } => {
+                let image = batch.image(row).ok_or(DataSetError::NoSample { index: row, len: batch.len() })?;
+                Ok(Raw::Row(image))
+            }
+        }
+    }
+
+    pub(crate) fn decode(&self, raw: Raw, options: DecodeOptions) -> Result<RgbImage, DataSetError> {
+        match raw {
+            Raw::File(bytes) => {
+                decode_with(&bytes, options).map_err(|source| DataSetError::Image { name: self.name(), source })
+            }
+            Raw::Row(image) => Ok(image),
+        }
+    }
+}

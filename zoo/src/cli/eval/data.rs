@@ -1,0 +1,98 @@
+//! The images of an evaluation, and what their classes are to the network.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bossnas_data::dataset::{DataSet, DataSetError, Split};
+use bossnas_hub::cache::Cache;
+use bossnas_report::Failure;
+use bossnas_zoo::eval::Classes;
+
+use super::{Args, SplitArg};
+use crate::cli::classifier::Classifier;
+use crate::cli::context::Context;
+use crate::cli::model::unknown_entry;
+
+/// A data set whose classes are known to the network.
+pub(super) struct Data {
+    pub(super) set: Arc<DataSet>,
+    /// What its labels mean to the network.
+    pub(super) classes: Classes,
+}
+
+impl Data {
+    pub(super) fn open(args: &Args, classifier: &Classifier, context: &Context) -> anyhow::Result<Self> {
+        let split = match args.split {
+            SplitArg::Test => Split::Test,
+            SplitArg::Train => Split::Train,
+        };
+        let set = DataSet::open_split(folder(&args.data, context)?, split).map_err(explain)?;
+        let classes = match set.class_names() {
+            None => Classes::Own,
+            Some(names) => by_name(names, &classifier.labels).map_or(Classes::Counted(names.len()), Classes::Mapped),
+        };
+        if let Classes::Mapped(_) = classes {
+            context.console.note("the classes of the data are matched with those of the network by their names");
+        }
+        Ok(Self { set: Arc::new(set), classes })
+    }
+}
+
+/// A path, or the folder of a data set that was fetched.
+fn folder(text: &str, context: &Context) -> anyhow::Result<PathBuf> {
+    let path = Path::new(text);
+    if path.exists() {
+        return Ok(path.to_owned());
+    }
+    let registry = context.registry()?;
+    let Some(set) = registry.data_set(text) else {
+        let looks_like_a_path = text.contains(['/', '\\', '.']);
+        return Err(if looks_like_a_path {
+            Failure::failed(format!("`{text}` does not exist")).hint("--data names a folder, a list of images, or a data set")
+        } else {
+            unknown_entry(&registry, text, "list --data-sets")
+        }
+        .into());
+    };
+    let cache = Cache::of_user()?;
+    let fetched = cache.fetched_data_set(&cache.lock()?, set);
+    let fetched = fetched.ok_or_else(|| {
+        Failure::failed(format!("the data set `{}` was not fetched", set.name))
+            .hint(format!("`bossnas-zoo fetch {}` brings it", set.name))
+    })?;
+    Ok(fetched.folder)
+}
+
+fn explain(error: DataSetError) -> Failure {
+    Failure::failed(error.to_string())
+        .hint("a data set is a folder with a folder for each class, a file with `path label` lines, or CIFAR's batches")
+}
+
+/// The network's class for each name of the data, where all of them are names of the network, or numbers; `None` where the
+/// order is the same anyway or names say nothing.
+fn by_name(names: &[String], labels: &[String]) -> Option<Vec<u32>> {
+    let find = |name: &String| labels.iter().position(|label| label.eq_ignore_ascii_case(name)).map(|class| class as u32);
+    let number = |name: &String| name.parse::<u32>().ok();
+    let classes = names.iter().map(find).collect::<Option<Vec<_>>>();
+    let classes = classes.or_else(|| names.iter().map(number).collect::<Option<Vec<_>>>())?;
+    let is_order = classes.iter().enumerate().all(|(index, &class)| index as u32 == class);
+    (!is_order).then_some(classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    #[test]
+    fn classes_are_matched_by_names_or_numbers() {
+        let labels = texts(&["cat", "Dog", "bird"]);
+        assert_eq!(by_name(&texts(&["bird", "dog"]), &labels), Some(vec![2, 1]));
+        assert_eq!(by_name(&texts(&["cat", "dog"]), &labels), None);
+        assert_eq!(by_name(&texts(&["cat", "fish"]), &labels), None);
+        assert_eq!(by_name(&texts(&["0", "10", "2"]), &labels), Some(vec![0, 10, 2]));
+    }
+}

@@ -1,0 +1,108 @@
+//! Inputs of a validation: arrays, photographs, or noise.
+
+use std::path::Path;
+
+use bossnas_converter::onnx::Batch;
+use bossnas_converter::onnx::summary::Port;
+use bossnas_data::DecodeOptions;
+use bossnas_files::SourceFile;
+use bossnas_files::npy::{self, Array, Tensor};
+use bossnas_model::preprocess::Preprocessing;
+use bossnas_report::Failure;
+use bossnas_zoo::images::prepare;
+use bossnas_zoo::ports;
+use bossnas_zoo::runtime::NamedTensor;
+
+use super::Args;
+use super::network::Claimed;
+use crate::cli::run::{named, split};
+
+/// Images of noise for a file that takes any number: two, so that a mix-up between them shows.
+const IMAGES: usize = 2;
+
+/// A tensor for each input of the file.
+pub(super) fn of(args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<Vec<NamedTensor>> {
+    let shapes = args.shape.iter().map(|text| shape(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut given = args.input.iter().map(|text| input(text, args, ports, claimed)).collect::<anyhow::Result<Vec<_>>>()?;
+    for port in ports {
+        if given.iter().any(|(name, _)| *name == port.name) {
+            continue;
+        }
+        let asked = shapes.iter().find(|(name, _)| *name == port.name).map(|(_, shape)| shape.clone());
+        let own = claimed.map(|claimed| {
+            let [height, width] = claimed.claims.options.size;
+            let images = match claimed.claims.options.batch {
+                Batch::Dynamic => IMAGES,
+                Batch::Fixed(images) => images,
+            };
+            vec![images, 3, height, width]
+        });
+        let sized = || args.size.and_then(|size| sized(port, size.into()));
+        let shape = asked.or(own).or_else(sized);
+        let tensor = ports::probe(port, shape.as_deref(), given.len() as u64)
+            .map_err(|error| Failure::usage(error.to_string()).hint("--input NAME=X.npy gives an array"))?;
+        ports::fit(port, &tensor.1).map_err(|error| Failure::usage(error.to_string()))?;
+        given.push(tensor);
+    }
+    Ok(given)
+}
+
+/// Extents of an input of images of this size.
+fn sized(port: &Port, [height, width]: [usize; 2]) -> Option<Vec<usize>> {
+    let extents = ports::extents(port)?;
+    let [batch, channels, ..] = extents.as_slice() else { return None };
+    (extents.len() == 4).then(|| vec![batch.unwrap_or(1), channels.unwrap_or(3), height, width])
+}
+
+fn shape(text: &str, ports: &[Port]) -> anyhow::Result<(String, Vec<usize>)> {
+    let (name, extents) = match text.split_once('=') {
+        Some((name, extents)) => (Some(name), extents),
+        None => (None, text),
+    };
+    let port = named(name, text, ports)?;
+    let extents: Option<Vec<usize>> =
+        extents.split('x').map(|extent| extent.parse().ok().filter(|&extent| extent <= 1 << 28)).collect();
+    let malformed = || Failure::usage(format!("`{text}` is no shape")).hint("extents with an x between them, such as 1x3x224x224");
+    Ok((port.name.clone(), extents.ok_or_else(malformed)?))
+}
+
+fn input(text: &str, args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<NamedTensor> {
+    let (name, path) = split(text);
+    let port = named(name, text, ports)?;
+    let tensor = if is_npy(path)? {
+        npy::read_tensor(&SourceFile::open(path)?)?
+    } else {
+        photograph(path, port, args, claimed)?
+    };
+    let tensor = ports::fit(port, &tensor)
+        .map_err(|error| Failure::usage(error.to_string()).hint(format!("it was read from `{}`", path.display())))?;
+    Ok((port.name.clone(), tensor))
+}
+
+fn is_npy(path: &Path) -> anyhow::Result<bool> {
+    Ok(SourceFile::open(path)?.read_up_to(0, 6)? == b"\x93NUMPY")
+}
+
+fn photograph(path: &Path, port: &Port, args: &Args, claimed: Option<&Claimed>) -> anyhow::Result<Tensor> {
+    let how = match claimed {
+        Some(claimed) => claimed.claims.metadata.preprocessing.clone(),
+        None => {
+            let fixed = match ports::extents(port).as_deref() {
+                Some(&[_, _, Some(height), Some(width)]) => Some([height, width]),
+                _ => None,
+            };
+            let size = args.size.map(<[usize; 2]>::from).or(fixed).ok_or_else(|| {
+                Failure::usage(format!("input `{}` does not say how large images are", port.name)).hint("--size N")
+            })?;
+            Preprocessing::published(size)
+        }
+    };
+    let [height, width] = how.size;
+    let image = prepare(path, &how, DecodeOptions::default())?;
+    let images = match ports::extents(port).as_deref() {
+        Some(&[Some(images), ..]) => images,
+        _ => 1,
+    };
+    let values = image.values.iter().copied().cycle().take(images * image.values.len()).collect();
+    Ok(Tensor::from(&Array { shape: vec![images, 3, height, width], values }))
+}

@@ -1,0 +1,116 @@
+//! What a file of ours should compute: the network that it says it is, with the weights that it was made from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bossnas_converter::checkpoint::{Checkpoint, Choice, check};
+use bossnas_converter::onnx::{Claims, OnnxError, OnnxModel, Source, weights_digest};
+use bossnas_model::graph::Graph;
+use bossnas_model::init::Initial;
+use bossnas_model::weights::SharedWeights;
+use bossnas_report::Failure;
+use bossnas_zoo::validate::Network;
+
+use crate::cli::context::Context;
+use crate::cli::stored::Stored;
+
+/// A file of ours, what it says, and what of it holds.
+pub(super) struct Claimed {
+    pub(super) claims: Claims,
+    /// What is not as the architecture says; `None` if every node, name, shape and tensor is.
+    pub(super) defect: Option<String>,
+    /// What it should compute; `None` where neither the weights that it was made from nor its own are to be had.
+    pub(super) network: Option<Network>,
+    /// Where the weights of the reference are from.
+    pub(super) weights: String,
+}
+
+impl Claimed {
+    /// What the file at `path` claims, and the weights to hold it to; `None` for a file of others.
+    pub(super) fn read(path: &Path, checkpoint: Option<&Path>, context: &Context) -> anyhow::Result<Option<Self>> {
+        let claims = match Claims::of_file(path) {
+            Ok(claims) => claims,
+            Err(OnnxError::Foreign { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let graph = claims.metadata.architecture.graph();
+        let found = source(&claims, &graph, checkpoint, context)?;
+        let (own, defect) = match OnnxModel::open(path) {
+            Ok(model) => (Some(Network { graph: model.graph, weights: model.weights }), None),
+            Err(OnnxError::Differs { problem, .. }) => (None, Some(problem)),
+            Err(error) => return Err(error.into()),
+        };
+        let (network, weights) = match (found, own) {
+            (Some((weights, origin)), _) => (Some(Network { graph, weights }), origin),
+            // Its own weights prove that runtimes agree with its network, not that these are the right weights.
+            (None, Some(own)) => (Some(own), "its own: what it was made from is not here".to_owned()),
+            (None, None) => (None, "none: what it was made from is not here".to_owned()),
+        };
+        Ok(Some(Self { claims, defect, network, weights }))
+    }
+
+    /// Whether the branches of the network are closed by their last factors.
+    pub(super) fn is_untrained(&self) -> bool {
+        matches!(self.claims.metadata.source, Source::Untrained { .. })
+    }
+}
+
+/// The weights that a file was made from, and where they are.
+fn source(
+    claims: &Claims,
+    graph: &Graph,
+    given: Option<&Path>,
+    context: &Context,
+) -> anyhow::Result<Option<(SharedWeights, String)>> {
+    match (given, &claims.metadata.source) {
+        (Some(path), source) => {
+            let (weights, name) = of_checkpoint(path, source, graph)?;
+            let made_from = weights_digest(&*weights)? == claims.weights_digest;
+            let note = if made_from { "which it was made from" } else { "which it was not made from" };
+            Ok(Some((weights, format!("state dict {name} of `{}`, {note}", path.display()))))
+        }
+        (None, &Source::Untrained { seed }) => {
+            Ok(Some((Arc::new(Initial::new(graph, seed)), format!("drawn from seed {seed} again"))))
+        }
+        (None, Source::StateDict(name)) => fetched(claims, name, graph, context),
+    }
+}
+
+fn of_checkpoint(path: &Path, source: &Source, graph: &Graph) -> anyhow::Result<(SharedWeights, &'static str)> {
+    let checkpoint = Checkpoint::open(path)?;
+    let named = checkpoint.state_dicts().iter().copied().find(|name| match source {
+        Source::StateDict(source) => name.name() == source,
+        Source::Untrained { .. } => false,
+    });
+    let weights = match named {
+        Some(name) => checkpoint.named_state_dict(name)?,
+        None => checkpoint.state_dict(Choice::Auto)?,
+    };
+    check(graph.params(), &weights).map_err(|mismatch| {
+        Failure::failed(format!("`{}` does not fit the network of the file: {mismatch}", path.display()))
+    })?;
+    let name = weights.name().name();
+    Ok((Arc::new(weights), name))
+}
+
+/// The weights in the cache, if they are those that the file was made from.
+fn fetched(
+    claims: &Claims,
+    state_dict: &str,
+    graph: &Graph,
+    context: &Context,
+) -> anyhow::Result<Option<(SharedWeights, String)>> {
+    let Some(name) = &claims.metadata.model else { return Ok(None) };
+    let registry = context.registry()?;
+    let Some(model) = registry.find(name) else { return Ok(None) };
+    let Some(stored) = Stored::of_model(model)? else { return Ok(None) };
+    let choice = match state_dict {
+        "model_ema" => Choice::ModelEma,
+        "model" => Choice::Model,
+        _ => Choice::Auto,
+    };
+    let Ok(path) = stored.weights(choice) else { return Ok(None) };
+    let (weights, _) = of_checkpoint(&path, &claims.metadata.source, graph)?;
+    let same = weights_digest(&*weights)? == claims.weights_digest;
+    Ok(same.then(|| (weights, format!("state dict {state_dict} of {name} in the cache"))))
+}
