@@ -9,12 +9,12 @@ use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Failure, Table, units};
 use bossnas_zoo::ports;
 use bossnas_zoo::predict::largest;
-use bossnas_zoo::runtime::{Load, NamedTensor, Placement, Ran, Session};
+use bossnas_zoo::runtime::{Load, NamedTensor, Ran, Session};
 use serde::Serialize;
 
 use super::context::Context;
 use super::model_file::{self, ModelFile};
-use super::runtime::{self, RuntimeArgs};
+use super::runtime::{self, PlacementReport, RuntimeArgs};
 
 /// Run a model on arrays
 ///
@@ -59,7 +59,7 @@ struct Document {
     load_seconds: f64,
     run_seconds: f64,
     /// Where the nodes ran, by the profile of ONNX Runtime.
-    placement: Option<Placement>,
+    placement: Option<PlacementReport>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         outputs: reports,
         load_seconds: session.load_time().as_secs_f64(),
         run_seconds: time.as_secs_f64(),
-        placement,
+        placement: placement.as_ref().map(|placement| PlacementReport::new(placement, runtime)),
     };
     if args.json {
         return context.console.json("run", &document);
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         units::duration(session.load_time()),
         units::duration(time)
     ));
-    if let Some(placement) = &document.placement {
+    if let Some(placement) = &placement {
         context.console.note(format_args!("placement: {}", runtime::describe(placement)));
     }
     Ok(())

@@ -4,6 +4,7 @@ use bossnas_report::Failure;
 use bossnas_zoo::runtime::{Optimisation, Placement, Provider, Runtime, Settings, Share, allowed_cpus, available_cpus};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
 
 /// What runs a file, and how.
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,47 @@ enum Level {
 enum Pin {
     Auto,
     Cpus(Vec<usize>),
+}
+
+/// Where the nodes of a file ran, for JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlacementReport {
+    providers: Vec<ProviderReport>,
+    /// Nodes that multiply matrices, convolve or attend.
+    heavy_nodes: usize,
+    /// Those of them that did not run on the provider that was asked for.
+    heavy_nodes_elsewhere: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProviderReport {
+    provider: String,
+    nodes: usize,
+    seconds: f64,
+    share_of_nodes: f64,
+    share_of_time: f64,
+}
+
+impl PlacementReport {
+    /// Of a run on `runtime`.
+    pub(crate) fn new(placement: &Placement, runtime: Runtime) -> Self {
+        let provider = |share: &Share| ProviderReport {
+            provider: share.provider.clone(),
+            nodes: share.nodes,
+            seconds: share.seconds,
+            share_of_nodes: placement.node_share(&share.provider),
+            share_of_time: placement.time_share(&share.provider),
+        };
+        let strays = match runtime {
+            Runtime::Tract => Vec::new(),
+            Runtime::Ort(provider) => placement.strays(provider.canonical()),
+        };
+        Self {
+            providers: placement.shares.iter().map(provider).collect(),
+            heavy_nodes: placement.heavy.len(),
+            heavy_nodes_elsewhere: strays.into_iter().map(str::to_owned).collect(),
+        }
+    }
 }
 
 /// Where the nodes of a file ran, in one line.

@@ -13,6 +13,9 @@ pub(super) trait Engine {
     /// Runs on inputs of the names, types and shapes that it was loaded for.
     fn run(&mut self, inputs: &[NamedTensor]) -> Result<Vec<NamedTensor>, RuntimeError>;
 
+    /// Which build of the runtime it is, in its own words.
+    fn build(&self) -> Option<String>;
+
     /// Where the nodes of the first run ran, if that was recorded.
     fn placement(&self) -> Option<&Placement>;
 }

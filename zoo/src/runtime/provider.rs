@@ -73,6 +73,12 @@ struct Row {
     needs: Option<&'static str>,
 }
 
+/// Only the builds for Apple's systems have it.
+#[cfg(target_vendor = "apple")]
+const COREML: &[Part] = &[Part::OnnxRuntime];
+#[cfg(not(target_vendor = "apple"))]
+const COREML: &[Part] = &[];
+
 impl Provider {
     /// The table, in the order in which they are listed.
     pub const ALL: [Self; 7] =
@@ -112,7 +118,7 @@ impl Provider {
                 name: "coreml",
                 runtime: "ort-coreml",
                 canonical: "CoreMLExecutionProvider",
-                parts: &[Part::OnnxRuntime],
+                parts: COREML,
                 needs: Some("macOS or iOS"),
             },
             Self::DirectMl => &Row {

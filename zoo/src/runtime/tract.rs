@@ -161,6 +161,10 @@ impl Engine for Tract {
         self.outputs.iter().zip(outputs).map(output).collect()
     }
 
+    fn build(&self) -> Option<String> {
+        None
+    }
+
     fn placement(&self) -> Option<&Placement> {
         None
     }

@@ -11,7 +11,7 @@ use bossnas_model::evaluate::evaluate_observed;
 use bossnas_model::shape;
 
 use super::{Contender, ContenderError, Network, Subject};
-use crate::compare::{Comparison, Tolerance, compare, compare_numbers};
+use crate::compare::{Comparison, Manner, Tolerance, compare, compare_numbers};
 use crate::runtime::Runtime;
 
 /// Elements of values that a runtime puts out at a time: 256 MB in float32.
@@ -102,9 +102,11 @@ fn against_network(
         }
         match chunk.remove(name) {
             Some(found) if found.shape() == expected.shape() => {
-                scan.add(value, compare_numbers(expected.shape(), expected.data(), &found.f64s(), tolerance));
+                let (shape, numbers) = (expected.shape(), found.f64s());
+                let manner = Manner::of(&value.op);
+                scan.add(value, compare_numbers(shape, expected.data(), &numbers, tolerance, manner));
             }
-            Some(found) => scan.add(value, compare(&super::narrow(expected), &found, tolerance)),
+            Some(found) => scan.add(value, compare(&super::narrow(expected), &found, tolerance, Manner::PLAIN)),
             None => scan.skipped += 1,
         }
     })
@@ -153,7 +155,7 @@ fn against_runtime(
         let [expected, found] = runtimes.map(|runtime| outputs(subject, runtime, &names));
         for value in group {
             match (expected.get(&value.name), found.get(&value.name)) {
-                (Some(expected), Some(found)) => scan.add(value, compare(expected, found, tolerance)),
+                (Some(expected), Some(found)) => scan.add(value, compare(expected, found, tolerance, Manner::of(&value.op))),
                 _ => scan.skipped += 1,
             }
             if scan.first.is_some() {

@@ -10,12 +10,13 @@ mod tolerance;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bossnas_converter::onnx::{OnnxError, computed_values};
 use bossnas_files::npy::{Element, Tensor};
 use bossnas_model::evaluate::{self, EvaluateError, evaluate};
 use bossnas_model::graph::Graph;
 use bossnas_model::weights::SharedWeights;
 
-use crate::compare::{Comparison, Tolerance, compare};
+use crate::compare::{Comparison, Manner, Tolerance, compare};
 use crate::ports;
 use crate::runtime::{Load, NamedTensor, Ran, Runtime, RuntimeError, Session, Settings};
 
@@ -183,7 +184,11 @@ pub fn compare_all(
     contenders: &[Contender],
     tolerance: Tolerance,
     mut each: impl FnMut(Contender),
-) -> Vec<Row> {
+) -> Result<Vec<Row>, OnnxError> {
+    let values = computed_values(&subject.file)?;
+    let manner = |name: &str| {
+        values.iter().find(|value| value.name == name).map_or(Manner::PLAIN, |value| Manner::of(&value.op))
+    };
     let mut reference: Option<Vec<NamedTensor>> = None;
     let mut rows = Vec::with_capacity(contenders.len());
     for &contender in contenders {
@@ -191,20 +196,25 @@ pub fn compare_all(
         let result = subject.answer(contender).map(|answer| {
             let comparisons = match &reference {
                 None => Vec::new(),
-                Some(reference) => reference.iter().map(|output| pair(output, &answer.outputs, tolerance)).collect(),
+                Some(reference) => reference.iter().map(|output| pair(output, &answer.outputs, tolerance, manner(&output.0))).collect(),
             };
             reference.get_or_insert_with(|| answer.outputs.clone());
             (answer, comparisons)
         });
         rows.push(Row { contender, result });
     }
-    rows
+    Ok(rows)
 }
 
 /// An output of the reference beside that of the same name.
-fn pair((name, expected): &NamedTensor, outputs: &[NamedTensor], tolerance: Tolerance) -> (String, Comparison) {
+fn pair(
+    (name, expected): &NamedTensor,
+    outputs: &[NamedTensor],
+    tolerance: Tolerance,
+    manner: Manner,
+) -> (String, Comparison) {
     let comparison = match outputs.iter().find(|(other, _)| other == name) {
-        Some((_, found)) => compare(expected, found, tolerance),
+        Some((_, found)) => compare(expected, found, tolerance, manner),
         None => Comparison::missing(),
     };
     (name.clone(), comparison)

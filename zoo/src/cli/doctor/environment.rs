@@ -2,22 +2,30 @@
 
 use std::io::IsTerminal;
 
+use bossnas_data::jpeg_decoder;
+
 use super::report::{Certificates, Problem, Terminal, Variable, Versions};
 use crate::cli::context::Context;
 
 /// Variables that this program reads, beside those of proxies.
-const OURS: [&str; 3] = ["BOSSNAS_HOME", "BOSSNAS_REGISTRY", "BOSSNAS_CA_FILE"];
+const OURS: [&str; 4] = ["BOSSNAS_HOME", "BOSSNAS_REGISTRY", "BOSSNAS_CA_FILE", "BOSSNAS_NATIVE"];
 
 /// Variables of the project's tests.
 const TESTS: [&str; 2] = ["BOSSNAS_ZOO", "BOSSNAS_FIXTURES"];
 
 /// Variables that others define and that count here.
-const OTHERS: [&str; 5] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "XDG_CACHE_HOME", "TERM"];
+const OTHERS: [&str; 6] = ["ORT_DYLIB_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "XDG_CACHE_HOME", "TERM"];
 
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
 
 pub(super) fn versions() -> Versions {
-    Versions { bossnas_zoo: env!("CARGO_PKG_VERSION"), tract: tract(), target: target(), system: system() }
+    Versions {
+        bossnas_zoo: env!("CARGO_PKG_VERSION"),
+        tract: tract(),
+        jpeg_decoder: jpeg_decoder().sentence(),
+        target: target(),
+        system: system(),
+    }
 }
 
 /// The version of tract that the workspace asks for; it is pinned.

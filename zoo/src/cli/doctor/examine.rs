@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::thread;
 
 use bossnas_files::{AtomicFile, WriteError};
 use bossnas_hub::Registry;
 use bossnas_hub::cache::{Cache, Inventory, Kind, LeftoverKind, PartialDownload, State, StoredEntry};
 use bossnas_zoo::fetch::free;
+use bossnas_zoo::runtime::{Runtime, RuntimeError, Works, probe};
 
 use super::environment;
-use super::report::{CacheReport, EntryReport, PartialReport, Problem, RegistryReport, Report};
+use super::report::{CacheReport, EntryReport, PartialReport, Problem, RegistryReport, Report, RuntimeReport};
 use crate::cli::cache::LOCK_HINT;
 use crate::cli::context::Context;
 
@@ -39,6 +41,7 @@ pub(super) fn examine(context: &Context) -> Report {
     Report {
         usable: !problems.iter().any(|problem| problem.broken),
         versions: environment::versions(),
+        runtimes: runtimes(),
         registry: registry.map(|registry| RegistryReport {
             origin: registry.origin().to_owned(),
             models: registry.models().len(),
@@ -53,6 +56,34 @@ pub(super) fn examine(context: &Context) -> Report {
         environment,
         terminal: environment::terminal(context),
         problems,
+    }
+}
+
+/// Tries them all at once, each in a process of its own.
+fn runtimes() -> Vec<RuntimeReport> {
+    thread::scope(|scope| {
+        let tried: Vec<_> = Runtime::all().map(|runtime| (runtime, scope.spawn(move || probe(runtime)))).collect();
+        tried.into_iter().map(|(runtime, thread)| RuntimeReport::of(runtime, thread.join())).collect()
+    })
+}
+
+impl RuntimeReport {
+    fn of(runtime: Runtime, tried: thread::Result<Result<Works, RuntimeError>>) -> Self {
+        let name = runtime.name();
+        match tried {
+            Ok(Ok(Works { build, library })) => {
+                let library = library.map(|library| library.path);
+                Self { name, works: true, library, build, reason: None, hint: None }
+            }
+            Ok(Err(error)) => {
+                let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
+                Self { name, works: false, library: None, build: None, reason: Some(error.message), hint }
+            }
+            Err(_) => {
+                let reason = Some("trying it failed in a way that was not foreseen".to_owned());
+                Self { name, works: false, library: None, build: None, reason, hint: None }
+            }
+        }
     }
 }
 

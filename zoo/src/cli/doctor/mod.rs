@@ -11,8 +11,8 @@ use super::context::Context;
 
 /// Say what this installation has and what it lacks
 ///
-/// Versions, the registry, the cache and what is in it, interrupted downloads, certificates, proxies, the environment. Opens
-/// no connection. Exit code 3: something is broken; the whole report is printed nevertheless.
+/// Versions, the runtimes and execution providers that work here and why the others do not (each is tried), the registry, the
+/// cache and what is in it, interrupted downloads, certificates, proxies, the environment. Opens no connection. Exit code 3: something is broken; the whole report is printed nevertheless.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  bossnas-zoo doctor\n  bossnas-zoo doctor --json")]
 pub(crate) struct Args {

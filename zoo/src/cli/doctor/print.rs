@@ -2,7 +2,7 @@
 
 use bossnas_report::{escape, units};
 
-use super::report::{CacheReport, EntryReport, PartialReport, Report, Variable};
+use super::report::{CacheReport, EntryReport, PartialReport, Report, RuntimeReport, Variable};
 use crate::cli::context::Context;
 
 pub(super) fn print(report: &Report, context: &Context) -> anyhow::Result<()> {
@@ -32,7 +32,10 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
         ("version", format!("bossnas-zoo {}, tract {}", versions.bossnas_zoo, versions.tract)),
         ("target", versions.target.clone()),
         ("system", versions.system.clone()),
-        (
+        ("JPEG", versions.jpeg_decoder.to_owned()),
+    ];
+    lines.extend(report.runtimes.iter().map(|runtime| ("runtimes", runtime_line(runtime))));
+    lines.push((
             "registry",
             report.registry.as_ref().map_or_else(
                 || "cannot be used".to_owned(),
@@ -44,8 +47,7 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
                     )
                 },
             ),
-        ),
-    ];
+    ));
     match &report.cache {
         Some(cache) => lines.extend(cache_lines(cache).into_iter().map(|text| ("cache", text))),
         None => lines.push(("cache", "none".to_owned())),
@@ -62,6 +64,21 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend(variables("environment", &report.environment));
     lines.push(("terminal", terminal_line(report)));
     lines
+}
+
+fn runtime_line(runtime: &RuntimeReport) -> String {
+    let RuntimeReport { name, library, build, reason, hint, .. } = runtime;
+    match (reason, library) {
+        (Some(reason), _) => {
+            let hint = hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+            format!("{name}: no: {reason}{hint}")
+        }
+        (None, Some(library)) => {
+            let build = build.as_ref().map_or_else(String::new, |build| format!(" ({build})"));
+            format!("{name}: works, `{}`{build}", library.display())
+        }
+        (None, None) => format!("{name}: works, built in"),
+    }
 }
 
 fn cache_lines(cache: &CacheReport) -> Vec<String> {

@@ -9,6 +9,8 @@ pub(super) struct Report {
     /// Nothing is broken.
     pub(super) usable: bool,
     pub(super) versions: Versions,
+    /// What can run files here, and why the others cannot.
+    pub(super) runtimes: Vec<RuntimeReport>,
     /// Null when it cannot be used.
     pub(super) registry: Option<RegistryReport>,
     /// Null when this user can have none.
@@ -29,8 +31,24 @@ pub(super) struct Report {
 pub(super) struct Versions {
     pub(super) bossnas_zoo: &'static str,
     pub(super) tract: &'static str,
+    /// What decodes JPEG files.
+    pub(super) jpeg_decoder: &'static str,
     pub(super) target: String,
     pub(super) system: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RuntimeReport {
+    pub(super) name: &'static str,
+    pub(super) works: bool,
+    /// The library that it is in, or would be.
+    pub(super) library: Option<PathBuf>,
+    /// Which build of ONNX Runtime it is, in its own words.
+    pub(super) build: Option<String>,
+    /// Why it does not work.
+    pub(super) reason: Option<String>,
+    /// What can be done.
+    pub(super) hint: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

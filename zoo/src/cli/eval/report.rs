@@ -11,7 +11,7 @@ use bossnas_hub::cache::Trust;
 use bossnas_report::statistics::wilson;
 use bossnas_report::{Align, Table, escape, units};
 use bossnas_zoo::eval::{ClassScore, Outcome, Scores};
-use bossnas_zoo::runtime::{Placement, Runtime};
+use bossnas_zoo::runtime::Runtime;
 use serde::Serialize;
 
 use super::Args;
@@ -19,7 +19,7 @@ use super::data::Data;
 use crate::cli::classifier::Classifier;
 use crate::cli::context::Context;
 use crate::cli::model_file::ModelFile;
-use crate::cli::runtime;
+use crate::cli::runtime::{self, PlacementReport};
 
 /// Broken images that are named on stderr; all are in the JSON document.
 const NAMED: usize = 10;
@@ -47,7 +47,9 @@ pub(super) struct Document {
     broken: Vec<Broken>,
     seconds: Seconds,
     images_per_second: f64,
-    placement: Option<Placement>,
+    placement: Option<PlacementReport>,
+    #[serde(skip)]
+    placement_line: Option<String>,
     classes: Vec<Class>,
 }
 
@@ -178,7 +180,8 @@ impl Document {
                 inference: seconds(outcome.inference),
             },
             images_per_second: (outcome.predictions.len() + outcome.broken.len()) as f64 / seconds(outcome.total),
-            placement: outcome.placement.clone(),
+            placement: outcome.placement.as_ref().map(|placement| PlacementReport::new(placement, runtime)),
+            placement_line: outcome.placement.as_ref().map(runtime::describe),
         })
     }
 
@@ -230,9 +233,7 @@ impl Document {
                 per_image(s.inference)
             ),
         ));
-        if let Some(placement) = &self.placement {
-            lines.push(("placement", runtime::describe(placement)));
-        }
+        lines.extend(self.placement_line.iter().map(|line| ("placement", line.clone())));
         for (label, text) in lines {
             console.line(format_args!("  {label:<10}{}", escape(&text)))?;
         }

@@ -47,6 +47,18 @@ pub(super) fn of(args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyh
     Ok(given)
 }
 
+/// What to say where inputs were made up whose extents the file leaves open.
+pub(super) fn left_open(args: &Args, ports: &[Port]) -> Option<String> {
+    let is_open = |port: &&Port| ports::extents(port).is_none_or(|extents| extents.iter().any(Option::is_none));
+    let given = |port: &&Port| {
+        let named = |text: &String| text.split_once('=').is_none_or(|(name, _)| name == port.name);
+        args.input.iter().chain(&args.shape).any(named)
+    };
+    let open = ports.iter().find(|port| is_open(port) && !given(port))?;
+    let declared = open.shape.as_ref().map_or_else(|| "any shape".to_owned(), |shape| shape.join(" x "));
+    Some(format!("input `{}` may have {declared}: --shape {}=1x3x48x320, say, tries it with other extents", open.name, open.name))
+}
+
 /// Extents of an input of images of this size.
 fn sized(port: &Port, [height, width]: [usize; 2]) -> Option<Vec<usize>> {
     let extents = ports::extents(port)?;

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     };
     let rows = compare_all(&subject, &contenders, allowance.tolerance, |contender| {
         context.console.detail(format_args!("{}: running", contender.name()));
-    });
+    })?;
     let inside = inside(args, &subject, claimed.as_ref(), &rows, allowance.inside(), context)?;
     let title = if model.is_scratch() { Path::new(&args.model) } else { file };
     let document = Document::new(title, &model, claimed.as_ref(), &subject, &summary, allowance, &rows, inside);
@@ -109,7 +109,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     } else {
         document.print(context)?;
     }
-    verdict(&document, claimed.as_ref(), &rows)
+    verdict(&document, claimed.as_ref(), &rows).map_err(|failure| {
+        let open = inputs::left_open(args, &summary.inputs).filter(|_| rows.iter().all(|row| row.result.is_err()));
+        open.into_iter().fold(failure, Failure::hint).into()
+    })
 }
 
 /// Who takes part. What is not installed is left out, and said so, unless it was asked for.
@@ -171,21 +174,21 @@ fn inside(
 }
 
 /// How the command ends: what is not to be had, what failed, what differs.
-fn verdict(document: &Document, claimed: Option<&Claimed>, rows: &[Row]) -> anyhow::Result<()> {
+fn verdict(document: &Document, claimed: Option<&Claimed>, rows: &[Row]) -> Result<(), Failure> {
     let first = document.inside.iter().find_map(|inside| Some((inside.runtime, inside.first.as_ref()?)));
     let place = first.map(|(runtime, first)| format!("{runtime} differs first at `{}` ({})", first.value, first.place));
     match (claimed.and_then(|claimed| claimed.defect.as_ref()), place) {
         (Some(defect), place) => {
             let failure = Failure::check(format!("the file is not what it says it is: {defect}"));
-            return Err(place.iter().fold(failure, Failure::detail).into());
+            return Err(place.iter().fold(failure, Failure::detail));
         }
-        (None, Some(place)) => return Err(Failure::check(place).into()),
+        (None, Some(place)) => return Err(Failure::check(place)),
         (None, None) => {}
     }
     let differing: Vec<&str> = rows.iter().filter(|row| row.differs()).map(|row| row.contender.name()).collect();
     if !differing.is_empty() {
         let failure = Failure::check(format!("{} differs from {}", differing.join(" and "), rows[0].contender.name()));
-        return Err(failure.hint("--bisect finds the first value that does").into());
+        return Err(failure.hint("--bisect finds the first value that does"));
     }
     for row in rows {
         match &row.result {
@@ -194,9 +197,9 @@ fn verdict(document: &Document, claimed: Option<&Claimed>, rows: &[Row]) -> anyh
                 let exit = if error.kind == Kind::Unavailable { Exit::Unavailable } else { Exit::Failed };
                 let failure = Failure::new(exit, error.message.clone());
                 let failure = error.details.iter().fold(failure, Failure::detail);
-                return Err(error.hints.iter().fold(failure, |failure, hint| failure.hint(hint.clone())).into());
+                return Err(error.hints.iter().fold(failure, |failure, hint| failure.hint(hint.clone())));
             }
-            Err(error @ ContenderError::Reference(_)) => return Err(Failure::failed(error.to_string()).into()),
+            Err(error @ ContenderError::Reference(_)) => return Err(Failure::failed(error.to_string())),
         }
     }
     Ok(())

@@ -136,6 +136,12 @@ impl Engine for Ort {
         Ok(outputs)
     }
 
+    fn build(&self) -> Option<String> {
+        // The flags of the compiler follow.
+        let text = ort::info().trim_start_matches("ORT Build Info: ");
+        Some(text.split(", cmake").next().unwrap_or(text).to_owned())
+    }
+
     fn placement(&self) -> Option<&Placement> {
         self.placement.as_ref()
     }

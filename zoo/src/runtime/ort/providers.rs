@@ -37,11 +37,11 @@ pub(super) fn register(
     if !is_built_in(provider) {
         let built_in: Vec<&str> = Provider::ALL.iter().filter(|&&it| is_built_in(it)).map(|it| it.name()).collect();
         let message = format!(
-            "{}: the ONNX Runtime in use was built without {}; it has {} (`{}`)",
+            "{} cannot run here: `{}` was built without {}; it has {}",
             provider.name(),
+            library.display(),
             provider.canonical(),
-            built_in.join(", "),
-            library.display()
+            built_in.join(", ")
         );
         return Err(RuntimeError::unavailable(message).hint(install(provider)));
     }
@@ -82,8 +82,14 @@ fn unavailable(provider: Provider, library: &Path, reason: &str) -> RuntimeError
     RuntimeError::unavailable(message).hint(hint(provider, library, reason))
 }
 
+/// The words of the library on one line, without the place in its sources and the number of the error before them.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    const MARK: &str = "[ONNXRuntimeError] : ";
+    let words = match text.rsplit_once(MARK) {
+        Some((_, rest)) => rest.splitn(3, " : ").last().unwrap_or(rest),
+        None => text,
+    };
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What helps, by the words of the library.
@@ -111,6 +117,14 @@ fn hint(provider: Provider, library: &Path, reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_in_the_sources_is_left_out() {
+        let text = "/src/provider_bridge_ort.cc:2043 onnxruntime::Provider& Get() [ONNXRuntimeError] : 1 : FAIL : Failed to \
+                    load library x.so with error: y.so: cannot open\n";
+        assert_eq!(one_line(text), "Failed to load library x.so with error: y.so: cannot open");
+        assert_eq!(one_line("CUDA failure 100\n"), "CUDA failure 100");
+    }
 
     #[test]
     fn hints_fit_the_words_of_the_library() {

@@ -31,6 +31,7 @@ pub(super) enum Request {
 pub(super) enum Answer {
     Loaded {
         seconds: f64,
+        build: Option<String>,
     },
     /// The outputs follow.
     Ran {

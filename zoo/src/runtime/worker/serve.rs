@@ -20,8 +20,9 @@ pub fn serve() -> io::Result<()> {
     while let Some((request, tensors)) = receive::<Request>(&mut requests)? {
         let answer = match request {
             Request::Load(request, library) => load(&request, library.as_deref()).map(|(loaded, seconds)| {
+                let build = loaded.build();
                 engine = Some(loaded);
-                (Answer::Loaded { seconds }, Vec::new())
+                (Answer::Loaded { seconds, build }, Vec::new())
             }),
             Request::Run => match &mut engine {
                 Some(engine) => run(engine.as_mut(), &tensors),

@@ -27,6 +27,7 @@ pub struct Session {
     stderr: Option<JoinHandle<Vec<u8>>>,
     memory_limit: Option<u64>,
     load_time: Duration,
+    build: Option<String>,
 }
 
 /// A run.
@@ -57,7 +58,10 @@ impl Session {
             .map_err(|error| RuntimeError::failed(format!("cannot start a process for {}: {error}", load.runtime)))?;
         let request = Request::Load(Box::new(load.clone()), library.map(|library| library.path));
         match session.ask(request, &[], "loaded")? {
-            (Answer::Loaded { seconds }, _) => session.load_time = Duration::from_secs_f64(seconds),
+            (Answer::Loaded { seconds, build }, _) => {
+                session.load_time = Duration::from_secs_f64(seconds);
+                session.build = build;
+            }
             _ => return Err(session.lost("answered something else")),
         }
         Ok(session)
@@ -83,6 +87,7 @@ impl Session {
             stderr: Some(thread::spawn(move || last_words(stderr))),
             memory_limit: load.settings.memory_limit,
             load_time: Duration::ZERO,
+            build: None,
         })
     }
 
@@ -94,6 +99,11 @@ impl Session {
     /// Time that the runtime took to load the file.
     pub fn load_time(&self) -> Duration {
         self.load_time
+    }
+
+    /// Which build of the runtime it is, in its own words.
+    pub fn build(&self) -> Option<&str> {
+        self.build.as_deref()
     }
 
     /// Runs on tensors of the names, types and shapes that the file was loaded for.
