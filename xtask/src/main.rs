@@ -1,17 +1,21 @@
 //! The project's own commands: `cargo xtask <command>`, see `cargo xtask --help`.
 //!
-//! One file a command. What a command needs beyond Rust it installs under the target folder, with pinned versions.
+//! One file a command. What a command needs beyond Rust it installs under the target folder, with pinned versions; native
+//! libraries go to a store of the user's, since they are large and the same for every clone.
 
 mod bench;
 mod check;
+mod examples;
 mod fuzz;
+mod native;
 mod onnx_checker;
 mod process;
 mod program;
 mod proto;
+mod python;
 mod setup;
+mod system_packages;
 mod test;
-mod test_servers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install the tools that the gate needs; does nothing when they are there
+    /// Install the tools that the gate needs and native libraries; does nothing when they are there
     Setup(setup::Options),
     /// The gate: formatting, lints, documentation, licences and sources, generated code
     Check,

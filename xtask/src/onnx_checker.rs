@@ -2,17 +2,15 @@
 //!
 //! The checker and what it needs are installed into a virtual environment under the target folder, by hash.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 
-use crate::{process, program, workspace};
+use crate::{process, program, python, workspace};
 
 const FOLDER: &str = "xtask/onnx-checker";
-/// Part of the environment's name: a new one is made when the requirements change.
-const ONNX_VERSION: &str = "1.23.2";
 
 /// A network with every kind of block, small enough to export nine times.
 const SMALL: &str = "bossnet:1/0/10/01+silu+se+classes=10+base=16";
@@ -36,14 +34,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let Some(python) = python() else {
+    let Some(python) = python::find(10, "venv") else {
         if options.strict {
             bail!("no python3 on this machine: the ONNX checker is written in Python");
         }
         eprintln!("SKIPPED onnx-checker: no python3 on this machine");
         return Ok(());
     };
-    let python = environment(python)?;
+    let python = python::environment(python, &format!("{FOLDER}/requirements.txt"))?;
     let program = program::ready()?;
     let folder = tempfile::tempdir()?;
     let mut files = Vec::new();
@@ -65,29 +63,4 @@ fn export(program: &Path, model: &str, arguments: &[&str], file: &Path) -> anyho
     let mut export = Command::new(program);
     export.args(["export", model, "--no-verify", "--quiet"]).args(arguments).arg("-o").arg(file);
     process::output(&mut export).map(drop)
-}
-
-fn python() -> Option<&'static str> {
-    ["python3", "python"].into_iter().find(|python| {
-        let mut version = Command::new(python);
-        version.args(["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"]);
-        version.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    })
-}
-
-/// The virtual environment's interpreter, made first if it is missing.
-fn environment(python: &str) -> anyhow::Result<PathBuf> {
-    let folder = workspace::tools().join(format!("onnx-{ONNX_VERSION}"));
-    let interpreter = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    // Written last: an environment without it was not finished.
-    let finished = folder.join("finished");
-    if !finished.is_file() {
-        process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut install = Command::new(&interpreter);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
-        install.args(["--require-hashes", "--no-deps", "-r"]);
-        process::run(install.arg(workspace::root().join(FOLDER).join("requirements.txt")))?;
-        std::fs::write(&finished, "").context("cannot mark the environment as finished")?;
-    }
-    Ok(interpreter)
 }

@@ -1,19 +1,32 @@
-//! `cargo xtask setup`: installs the tools that the gate and the fuzzer need.
+//! `cargo xtask setup`: installs the tools that the gate and the fuzzer need, and native libraries.
 //!
-//! Each is built once, at a pinned version, into `target/tools/<name>-<version>`: the user's own tools stay as they are,
-//! and a CI that keeps its target folder keeps them too. What tests need of the system is [`test_servers`]'s duty.
+//! A tool is built once, at a pinned version, into `target/tools/<name>-<version>`: the user's own tools stay as they are,
+//! and a CI that keeps its target folder keeps them too. Libraries are [`native`]'s duty, what comes from the system's
+//! packages is [`system_packages`](crate::system_packages)'.
 
 use std::path::PathBuf;
 
+use bossnas_native::Part;
 use clap::Args;
 
-use crate::{process, test_servers, workspace};
+use crate::system_packages::{NASM, NGINX};
+use crate::{native, process, workspace};
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
 pub(crate) struct Options {
+    /// Install ONNX Runtime for Nvidia's graphics processors too, and the CUDA libraries that it needs (1.5 GB to fetch)
+    #[arg(long)]
+    cuda: bool,
+    /// Install ONNX Runtime with Intel's OpenVINO too
+    #[arg(long)]
+    openvino: bool,
     /// Install the servers that the tests download from instead: nginx, from the system's packages
     #[arg(long)]
     test_servers: bool,
+    /// Install the assembler that makes the JPEG library fast instead: nasm, from the system's packages
+    #[arg(long)]
+    nasm: bool,
 }
 
 /// A tool that cargo installs.
@@ -48,9 +61,23 @@ impl Tool {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.test_servers {
-        return test_servers::run();
+        NGINX.install()?;
+    }
+    if options.nasm {
+        NASM.install()?;
+    }
+    let system_only = (options.test_servers || options.nasm) && !options.cuda && !options.openvino;
+    if system_only {
+        return Ok(());
     }
     let program = CARGO_DENY.ready()?;
     eprintln!("ready: {}", program.display());
-    Ok(())
+    let mut parts = vec![Part::OnnxRuntime];
+    if options.openvino {
+        parts.push(Part::OnnxRuntimeOpenVino);
+    }
+    if options.cuda {
+        parts.extend([Part::OnnxRuntimeGpu, Part::Cuda]);
+    }
+    native::set_up(&parts)
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: builds the programs and runs everything that CI runs.
 
+use bossnas_native::Part;
 use clap::Args;
 
-use crate::{fuzz, onnx_checker, process, program};
+use crate::{examples, fuzz, native, onnx_checker, process, program};
 
 /// The variable that makes tests fail where they would skip; `bossnas_tests::strict` reads it.
 const STRICT: &str = "BOSSNAS_STRICT";
@@ -18,10 +19,17 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    native_libraries(options)?;
     let program = program::ready()?;
+    examples::build()?;
     // Without xtask, whose dependencies would ask for other features of what tract depends on: tract is built once.
-    let tests = ["test", "--release", "--workspace", "--exclude", "xtask", "--locked", "--no-fail-fast"];
-    let mut test = process::cargo(tests);
+    let mut test = process::cargo(["test", "--release", "--workspace", "--exclude", "xtask"]);
+    // The examples have no tests of their own: whole-program tests run them.
+    test.args(examples::PACKAGES.map(|package| format!("--exclude={package}")));
+    test.args(["--locked", "--no-fail-fast"]);
+    if let Some(python) = examples::python()? {
+        test.env(examples::PYTHON_VARIABLE, python);
+    }
     if options.all {
         test.args(["--", "--include-ignored"]);
     }
@@ -36,4 +44,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         fuzz::run(&fuzz::Options { seconds: 60, targets: Vec::new() })?;
     }
     Ok(())
+}
+
+/// Sets up what tests need and every platform has; without it they are skipped.
+fn native_libraries(options: &Options) -> anyhow::Result<()> {
+    match native::set_up(&[Part::OnnxRuntime]) {
+        Err(error) if !options.strict => {
+            eprintln!("SKIPPED tests of ONNX Runtime: {error:#}");
+            Ok(())
+        }
+        done => done,
+    }
 }

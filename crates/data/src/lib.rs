@@ -2,7 +2,10 @@
 //!
 //! Bytes of a JPEG or PNG file become an [`RgbImage`] ([`decode()`]), and the evaluation transform turns that into the
 //! numbers a network reads ([`transform`]). What the transform does is described by
-//! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, pixel for pixel as Pillow and torchvision do.
+//! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, byte for byte as Pillow and torchvision do.
+//!
+//! A [`dataset::DataSet`] is a list of labelled images, and a [`loader::Loader`] prepares them on all cores ahead of
+//! whoever takes them. [`archive`] unpacks what data sets come in.
 
 pub mod archive;
 pub mod dataset;

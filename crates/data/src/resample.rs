@@ -194,3 +194,97 @@ pub(crate) fn columns(image: &Padded, row: usize, top: usize, taps: &Taps) -> Ve
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same sums, one after the other, in 64 bits.
+    fn plainly(values: &[u8], from: usize, to: u64, first: u64, count: usize) -> Vec<u8> {
+        let scale = from as f64 / to as f64;
+        let stretch = scale.max(1.0);
+        let pixel = |at: u64| {
+            let centre = (at as f64 + 0.5) * scale;
+            let start = (centre - 2.0 * stretch + 0.5).max(0.0) as usize;
+            let end = ((centre + 2.0 * stretch + 0.5) as usize).min(from);
+            let weights: Vec<f64> =
+                (start..end).map(|x| bicubic((x as f64 - centre + 0.5) * (1.0 / stretch))).collect();
+            let whole: f64 = weights.iter().sum();
+            let sum: i64 = weights
+                .iter()
+                .zip(&values[start..end])
+                .map(|(weight, &value)| (weight / whole * 4_194_304.0).round() as i64 * i64::from(value))
+                .sum();
+            ((sum + (1 << 21)) >> 22).clamp(0, 255) as u8
+        };
+        (first..first + count as u64).map(pixel).collect()
+    }
+
+    fn noise(count: usize, seed: u32) -> Vec<u8> {
+        // Mostly black and white: where sums overshoot.
+        let mut state = seed | 1;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let byte = (state >> 24) as u8;
+            if state & 0x70_0000 == 0 { byte } else { 0_u8.wrapping_sub(byte & 1) }
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[track_caller]
+    fn check(from: u32, to: u64, first: u64, count: usize, other: usize, seed: u32) {
+        let taps = Taps::new(Interpolation::Bicubic, from, to, first, count);
+        let from = from as usize;
+        let image = noise(from * other * 3, seed);
+        let line =
+            |start: usize, step: usize| image[start..].iter().step_by(step).copied().take(from).collect::<Vec<u8>>();
+        // As rows of pixels, and as columns of the transposed image.
+        let resized = rows(&image, from * 3, &taps);
+        for (y, row) in resized.bytes.chunks(resized.stride).enumerate() {
+            for c in 0..3 {
+                let ours: Vec<u8> = row[c..].iter().step_by(3).copied().take(count).collect();
+                assert_eq!(ours, plainly(&line(y * from * 3 + c, 3), from, to, first, count), "row {y}, colour {c}");
+            }
+        }
+        let row = other * 3;
+        let stride = row.next_multiple_of(STRETCH);
+        let read = taps.reach();
+        let bytes: Vec<u8> = image.chunks(row).skip(read.start).take(read.len()).fold(Vec::new(), |mut all, row| {
+            all.extend_from_slice(row);
+            all.resize(all.len().next_multiple_of(STRETCH), 77);
+            all
+        });
+        let resized = columns(&Padded { stride, bytes }, row, read.start, &taps);
+        assert_eq!(resized.len(), count * row);
+        for x in 0..row {
+            let ours: Vec<u8> = resized[x..].iter().step_by(row).copied().collect();
+            assert_eq!(ours, plainly(&line(x, row), from, to, first, count), "column {x}");
+        }
+    }
+
+    #[test]
+    fn a_sum_over_thousands_of_neighbours_does_not_overflow() {
+        for seed in 0..4 {
+            check(20_000, 1, 0, 1, 1, seed);
+            check(9_999, 2, 1, 1, 2, seed);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn the_sums_are_those_that_are_computed_plainly(
+            from in 1u32..90,
+            to in 1u64..120,
+            part in (0.0..1.0, 0.0..1.0),
+            other in 1usize..21,
+            seed in any::<u32>(),
+        ) {
+            let first = (to as f64 * part.0) as u64;
+            let count = 1 + ((to - first - 1) as f64 * part.1) as usize;
+            check(from, to, first, count, other, seed);
+        }
+    }
+}

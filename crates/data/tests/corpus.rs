@@ -4,10 +4,16 @@
 
 #[path = "../../../fuzz/bodies/archive.rs"]
 mod archive;
+#[path = "../../../fuzz/bodies/cifar.rs"]
+mod cifar;
+#[path = "../../../fuzz/bodies/image.rs"]
+mod image;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
 
 #[test]
 fn every_input_of_the_corpus_is_survived() {
     replay::replay("archive", archive::run);
+    replay::replay("cifar", cifar::run);
+    replay::replay("image", image::run);
 }

@@ -131,7 +131,7 @@ fn a_jpeg_over_the_limit_is_refused_by_its_header_alone() {
     ] {
         assert!(matches!(decode(&bytes, limit), Err(Error::TooLarge { .. })));
     }
-    assert!(matches!(decode(&progressive(0, 1), Limits::default()), Err(_)));
+    assert!(decode(&progressive(0, 1), Limits::default()).is_err());
 }
 
 proptest! {

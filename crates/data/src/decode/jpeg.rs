@@ -27,8 +27,8 @@ impl JpegDecoder {
         match self {
             Self::LibJpeg => "JPEG files are decoded by libjpeg (mozjpeg): the pixels are Pillow's, byte for byte.",
             Self::PureRust => {
-                "JPEG files are decoded by a decoder in pure Rust: single pixels differ from Pillow's by up to 16 grey \
-                 levels, so scores may differ in the last digits."
+                "JPEG files are decoded by a decoder in pure Rust: pixels differ from Pillow's by up to 16 grey levels, \
+                 inks (CMYK) by more, and files that are cut off are not noticed."
             }
         }
     }

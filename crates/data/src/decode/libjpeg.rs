@@ -8,6 +8,9 @@
 //! over in silence: some files of ImageNet are like that, and the published accuracies count the pixels that come out.
 //! libjpeg reports a fatal error by unwinding to here; it neither prints nor ends the process.
 
+#[cfg(panic = "abort")]
+compile_error!("libjpeg reports errors by unwinding: build with `panic = \"unwind\"` or without the feature `libjpeg`");
+
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::panic::{self, AssertUnwindSafe};
