@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bossnas_native::Store;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,7 +43,7 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// A run of the program in an environment without anything of the user's: its cache lies in the folder it works in.
+/// A run of the program in an environment without anything of the user's but native libraries: its cache lies in the folder it works in.
 pub fn command<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = isolated(binary(), folder);
     command.args(arguments);
@@ -55,6 +56,10 @@ pub(crate) fn isolated(program: PathBuf, folder: &Path) -> Command {
     command.current_dir(folder).env_clear().env("BOSSNAS_HOME", folder.join("home"));
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
+    }
+    // Native libraries are set up once for all.
+    if let Ok(store) = Store::of_user() {
+        command.env("BOSSNAS_NATIVE", store.root());
     }
     command
 }

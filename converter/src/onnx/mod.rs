@@ -2,12 +2,14 @@
 //!
 //! - [`Options`] and [`Metadata`] say what a file is to be; [`write()`] streams it out, one tensor at a time;
 //! - [`OnnxModel::open`] rebuilds graph and weights from a file of ours and refuses one that differs in any node, name or
-//!   shape from what its metadata say it is; [`Claims`] are what they say, unproved;
+//!   shape from what its metadata say it is; [`Claims`] are what they say, unproved, and
+//!   [`defects()`] is everything that is not so;
 //! - [`summary`] looks at any ONNX file; [`computed_values`] lists what one computes, [`with_outputs`] makes it show that.
 //!
 //! The profile is portable by construction: static shapes but for the batch, no `Shape` arithmetic, no `Constant` nodes,
 //! no custom domains, no ceil-mode pooling.
 
+mod defects;
 mod digest;
 mod emit;
 mod error;
@@ -19,6 +21,7 @@ pub mod summary;
 mod values;
 mod write;
 
+pub use defects::{Defect, defects};
 pub use digest::weights_digest;
 pub use error::OnnxError;
 pub use metadata::{Metadata, Source};

@@ -101,7 +101,7 @@ impl Claims {
         Ok(Self::read(path, &decode(path)?)?.0)
     }
 
-    fn read(path: &Path, model: &ModelProto) -> Result<(Self, Digests), OnnxError> {
+    pub(super) fn read(path: &Path, model: &ModelProto) -> Result<(Self, Digests), OnnxError> {
         let foreign = |problem: String| OnnxError::Foreign { path: path.to_owned(), problem };
         let differs = |problem: String| OnnxError::Differs { path: path.to_owned(), problem };
         let (metadata, digests) = Metadata::parse(&model.metadata_props).map_err(foreign)?;

@@ -112,8 +112,8 @@ fn port(value: &ValueInfoProto) -> Port {
         return Port { name, kind: if kind.is_some() { "no tensor" } else { "unknown" }.to_owned(), shape: None };
     };
     let extent = |value: &Option<Value>| match value {
-        // Some exporters write -1 or 0 where they mean that nobody knows.
-        Some(Value::DimValue(..=0)) => "?".to_owned(),
+        // Some exporters write -1 where they mean that nobody knows.
+        Some(Value::DimValue(..0)) => "?".to_owned(),
         Some(Value::DimValue(extent)) => extent.to_string(),
         Some(Value::DimParam(symbol)) if !symbol.is_empty() => symbol.clone(),
         Some(Value::DimParam(_)) | None => "?".to_owned(),

@@ -141,17 +141,22 @@ impl Work<'_> {
     fn run(&self, weights: &dyn Weights, source: &dyn Weights) -> Result<(Vec<u8>, Entry), WeightsError> {
         match self {
             Self::Initializer(initializer) => {
-                let bytes = match &initializer.data {
-                    Data::Param => float32_bytes(weights, &initializer.name)?,
-                    Data::Int64(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                    Data::Float(values) => little_endian(values),
-                };
+                let bytes = bytes_of(initializer, weights)?;
                 let dtype = initializer.data_type().as_str_name();
                 let entry = Entry::new(&initializer.name, dtype, &initializer.dims, &bytes);
                 Ok((bytes, entry))
             }
             Self::Source(name) => Ok((Vec::new(), Entry::of(source, name)?)),
         }
+    }
+}
+
+/// The elements of an initializer as they are stored.
+pub(super) fn bytes_of(initializer: &Initializer, weights: &dyn Weights) -> Result<Vec<u8>, WeightsError> {
+    match &initializer.data {
+        Data::Param => float32_bytes(weights, &initializer.name),
+        Data::Int64(values) => Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        Data::Float(values) => Ok(little_endian(values)),
     }
 }
 

@@ -92,7 +92,7 @@ fn against_network(
     let mut scan = Scan::default();
     let mut chunk: HashMap<String, Tensor> = HashMap::new();
     let mut asked: HashSet<String> = HashSet::new();
-    evaluate_observed(&network.graph, &*network.weights, inputs, |name, expected| {
+    evaluate_observed(&network.written, &*network.written_weights, inputs, |name, expected| {
         let Some(value) = by_name.get(name).filter(|_| scan.first.is_none()) else { return };
         if !asked.contains(name)
             && let Some(names) = chunks.next()
@@ -123,10 +123,10 @@ fn chunks(
     let as_map = |input: &bossnas_model::evaluate::Tensor| <[usize; 4]>::try_from(input.shape()).ok();
     let shapes: Option<Vec<[usize; 4]>> = inputs.iter().map(as_map).collect();
     let shapes = shapes.ok_or_else(|| ContenderError::Reference("an input is no batch of images".to_owned()))?;
-    let inferred = shape::infer(&network.graph, &shapes).map_err(|error| ContenderError::Reference(error.to_string()))?;
+    let inferred = shape::infer(&network.written, &shapes).map_err(|error| ContenderError::Reference(error.to_string()))?;
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut elements = CHUNK_ELEMENTS;
-    for (node, shape) in network.graph.nodes().iter().zip(&inferred[inputs.len()..]) {
+    for (node, shape) in network.written.nodes().iter().zip(&inferred[inputs.len()..]) {
         if !by_name.contains_key(node.name.as_str()) {
             continue;
         }

@@ -52,12 +52,16 @@ impl Contender {
     }
 }
 
-/// The network that a file of ours stands for, before any pass, with the weights it was made from.
+/// The network that a file of ours stands for, with the weights it was made from.
 pub struct Network {
-    /// The network.
+    /// The network before any pass: what the outputs should be.
     pub graph: Graph,
     /// Its weights.
     pub weights: SharedWeights,
+    /// The network after the passes of the file: what the values inside should be.
+    pub written: Graph,
+    /// Its weights.
+    pub written_weights: SharedWeights,
 }
 
 /// A file and what it is run on.

@@ -158,7 +158,7 @@ fn inside(
 ) -> anyhow::Result<Vec<Inside>> {
     let Some((reference, others)) = rows.split_first() else { return Ok(Vec::new()) };
     let untrained = claimed.is_some_and(Claimed::is_untrained) && reference.contender == Contender::Reference;
-    let broken = claimed.is_some_and(|claimed| claimed.defect.is_some());
+    let broken = claimed.is_some_and(|claimed| !claimed.defects.is_empty());
     let mut found = Vec::new();
     for row in others {
         let Contender::Runtime(runtime) = row.contender else { continue };
@@ -177,9 +177,9 @@ fn inside(
 fn verdict(document: &Document, claimed: Option<&Claimed>, rows: &[Row]) -> Result<(), Failure> {
     let first = document.inside.iter().find_map(|inside| Some((inside.runtime, inside.first.as_ref()?)));
     let place = first.map(|(runtime, first)| format!("{runtime} differs first at `{}` ({})", first.value, first.place));
-    match (claimed.and_then(|claimed| claimed.defect.as_ref()), place) {
+    match (claimed.and_then(|claimed| claimed.defects.first()), place) {
         (Some(defect), place) => {
-            let failure = Failure::check(format!("the file is not what it says it is: {defect}"));
+            let failure = Failure::check(format!("the file is not what it says it is: {}", defect.problem));
             return Err(place.iter().fold(failure, Failure::detail));
         }
         (None, Some(place)) => return Err(Failure::check(place)),

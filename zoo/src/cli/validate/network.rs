@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bossnas_converter::checkpoint::{Checkpoint, Choice, check};
-use bossnas_converter::onnx::{Claims, OnnxError, OnnxModel, Source, weights_digest};
+use bossnas_converter::onnx::{Claims, Defect, OnnxError, OnnxModel, Source, defects, weights_digest};
 use bossnas_model::graph::Graph;
 use bossnas_model::init::Initial;
+use bossnas_model::pass;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
 use bossnas_zoo::validate::Network;
@@ -17,8 +18,8 @@ use crate::cli::stored::Stored;
 /// A file of ours, what it says, and what of it holds.
 pub(super) struct Claimed {
     pub(super) claims: Claims,
-    /// What is not as the architecture says; `None` if every node, name, shape and tensor is.
-    pub(super) defect: Option<String>,
+    /// What is not as the architecture and the weights say; none if every node, name, shape and tensor is.
+    pub(super) defects: Vec<Defect>,
     /// What it should compute; `None` where neither the weights that it was made from nor its own are to be had.
     pub(super) network: Option<Network>,
     /// Where the weights of the reference are from.
@@ -35,18 +36,30 @@ impl Claimed {
         };
         let graph = claims.metadata.architecture.graph();
         let found = source(&claims, &graph, checkpoint, context)?;
-        let (own, defect) = match OnnxModel::open(path) {
-            Ok(model) => (Some(Network { graph: model.graph, weights: model.weights }), None),
-            Err(OnnxError::Differs { problem, .. }) => (None, Some(problem)),
+        let (own, defects) = match OnnxModel::open(path) {
+            Ok(model) => (Some((model.graph, model.weights)), Vec::new()),
+            Err(OnnxError::Differs { problem, .. }) => {
+                let all = found.as_ref().map(|(weights, _)| defects(path, weights)).transpose()?.unwrap_or_default();
+                // Without the weights it was made from there is one sentence.
+                let one = || vec![Defect { value: String::new(), problem: problem.clone() }];
+                (None, if all.is_empty() { one() } else { all })
+            }
             Err(error) => return Err(error.into()),
         };
         let (network, weights) = match (found, own) {
-            (Some((weights, origin)), _) => (Some(Network { graph, weights }), origin),
+            (Some((weights, origin)), _) => {
+                let (written, written_weights) = pass::apply(&claims.metadata.passes, &graph, weights.clone());
+                (Some(Network { graph, weights, written, written_weights }), origin)
+            }
             // Its own weights prove that runtimes agree with its network, not that these are the right weights.
-            (None, Some(own)) => (Some(own), "its own: what it was made from is not here".to_owned()),
+            (None, Some((graph, weights))) => {
+                let (written, written_weights) = (graph.clone(), weights.clone());
+                let network = Network { graph, weights, written, written_weights };
+                (Some(network), "its own: what it was made from is not here".to_owned())
+            }
             (None, None) => (None, "none: what it was made from is not here".to_owned()),
         };
-        Ok(Some(Self { claims, defect, network, weights }))
+        Ok(Some(Self { claims, defects, network, weights }))
     }
 
     /// Whether the branches of the network are closed by their last factors.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bossnas_converter::onnx::Defect;
 use bossnas_converter::onnx::summary::Summary;
 use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Table, escape, units};
@@ -14,6 +15,9 @@ use super::network::Claimed;
 use crate::cli::context::Context;
 use crate::cli::model_file::ModelFile;
 
+/// Defects that are shown; all are in the JSON document.
+const SHOWN: usize = 10;
+
 #[derive(Serialize)]
 pub(super) struct Document {
     file: PathBuf,
@@ -24,14 +28,22 @@ pub(super) struct Document {
     trust: Option<&'static str>,
     /// Where the weights of the reference come from.
     reference_weights: Option<String>,
-    /// What of a file of ours is not as its architecture says.
-    defect: Option<String>,
+    /// What of a file of ours is not as its architecture and weights say.
+    defects: Vec<Defective>,
     inputs: Vec<Input>,
     tolerance: Allowed,
     runtimes: Vec<Contested>,
     /// What was found inside, where it was looked at.
     pub(super) inside: Vec<Inside>,
     passed: bool,
+}
+
+/// A node or tensor that is not as it should be.
+#[derive(Serialize)]
+struct Defective {
+    value: String,
+    place: String,
+    problem: String,
 }
 
 #[derive(Serialize)]
@@ -142,15 +154,20 @@ impl Document {
             dtype: tensor.element().name(),
             shape: tensor.shape().to_vec(),
         };
-        let defect = claimed.and_then(|claimed| claimed.defect.clone());
-        let sound = defect.is_none() && inside.iter().all(|inside| inside.first.is_none());
+        let defective = |defect: &Defect| Defective {
+            value: defect.value.clone(),
+            place: place(&defect.value, "node", true),
+            problem: defect.problem.clone(),
+        };
+        let defects: Vec<Defective> = claimed.iter().flat_map(|claimed| claimed.defects.iter().map(defective)).collect();
+        let sound = defects.is_empty() && inside.iter().all(|inside| inside.first.is_none());
         Self {
             file: title.to_owned(),
             ours: claimed.is_some(),
             weights: summary.source().map(|source| source.to_string()),
             trust: model.trust.map(Trust::name),
             reference_weights: claimed.map(|claimed| claimed.weights.clone()),
-            defect,
+            defects,
             inputs: subject.inputs.iter().map(input).collect(),
             tolerance: Allowed::of(allowance),
             runtimes: rows.iter().enumerate().map(|(index, row)| Contested::of(row, index == 0)).collect(),
@@ -180,6 +197,12 @@ impl Document {
         context.console.print(self.table().render(style))?;
         for (runtime, error) in self.runtimes.iter().filter_map(|row| Some((row.runtime, row.error.as_ref()?))) {
             context.console.line(escape(&format!("failed    {runtime}: {error}")))?;
+        }
+        for defect in self.defects.iter().take(SHOWN) {
+            context.console.line(style.red(escape(&format!("defect    {} ({})", defect.problem, defect.place))))?;
+        }
+        if self.defects.len() > SHOWN {
+            context.console.line(format_args!("          and {} more", self.defects.len() - SHOWN))?;
         }
         for inside in &self.inside {
             let skipped = if inside.skipped > 0 { format!(", {} not put out", inside.skipped) } else { String::new() };
