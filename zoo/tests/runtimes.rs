@@ -4,7 +4,7 @@
 //! Without ONNX Runtime (`cargo xtask setup`) it is skipped by name; with `$BOSSNAS_STRICT` that is a failure.
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, Metadata, Options, Source};
@@ -20,7 +20,7 @@ use bossnas_testkit::recipe::RecipeWeights;
 use bossnas_zoo::compare::{Manner, Tolerance, compare};
 use bossnas_zoo::export::{Job, export};
 use bossnas_zoo::runtime::library::Library;
-use bossnas_zoo::runtime::{self, InputSpec, Load, Provider, Runtime, Session, Settings, Tract};
+use bossnas_zoo::runtime::{self, InputSpec, Kind, Load, Provider, Runtime, Session, Settings, Tract};
 
 /// Of the largest logit, against the published code in float64 and between two float32 runtimes. float32 runs of these
 /// networks are off by some 1e-6; a wrong axis or a missing scale by more than 20 %.
@@ -28,10 +28,23 @@ const TOLERANCE: f64 = 1e-5;
 /// Random architectures on which two runtimes must agree.
 const ARCHITECTURES: u64 = 200;
 
+/// Set in the environment of a worker that is to crash.
+const CRASH: &str = "RUNTIMES_TEST_CRASH";
+
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|argument| argument == runtime::WORKER) {
+        if std::env::var_os(CRASH).is_some() {
+            eprintln!("the last words of a library");
+            std::process::abort();
+        }
         return runtime::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
+    if std::env::var_os(CRASH).is_some() {
+        crash();
+        return ExitCode::SUCCESS;
+    }
+    let again = Command::new(std::env::current_exe().expect("a test knows where it is")).env(CRASH, "1").status();
+    assert!(again.expect("it starts").success(), "the test of crashes failed");
     if let Err(error) = Library::choose(Provider::Cpu) {
         let strict = std::env::var_os("BOSSNAS_STRICT").is_some_and(|value| !value.is_empty());
         assert!(!strict, "{error}, and $BOSSNAS_STRICT is set");
@@ -41,6 +54,25 @@ fn main() -> ExitCode {
     known_answers();
     agreement();
     ExitCode::SUCCESS
+}
+
+/// A worker that dies is an error with its signal and its last words.
+fn crash() {
+    let load = Load {
+        model: "model.onnx".into(),
+        runtime: Runtime::Tract,
+        inputs: Vec::new(),
+        symbols: Vec::new(),
+        outputs: None,
+        settings: Settings::default(),
+    };
+    let Err(error) = Session::load(&load) else { panic!("a worker that died has loaded a file") };
+    assert_eq!(error.kind, Kind::Crashed);
+    let signal = if cfg!(unix) { "tract was ended by signal 6 (SIGABRT" } else { "tract ended" };
+    assert!(error.message.starts_with(signal), "{error}");
+    assert!(error.message.ends_with("while it loaded model.onnx"), "{error}");
+    assert_eq!(error.details, ["the last words of a library"]);
+    println!("ok: a crash");
 }
 
 /// Every forward pass of the fixtures, through the written file.

@@ -7,7 +7,7 @@
 //! those, two neighbours at a time. Sums wrap around; the whole one, of both halves, does not.
 //!
 //! `fast_image_resize` was used before. Its path for bytes keeps fewer bits and is off by up to two levels when an image
-//! grows; its float path, rounded between the axes, agrees but for ties and takes FACTOR times as long.
+//! grows; its float path, rounded between the axes, agrees but for ties and takes twice as long.
 
 use std::ops::Range;
 
