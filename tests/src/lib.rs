@@ -21,6 +21,7 @@ pub mod client;
 pub mod network;
 pub mod nginx;
 pub mod npy;
+pub mod onnxruntime;
 pub mod offline;
 pub mod patience;
 pub mod program;

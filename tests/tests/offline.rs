@@ -30,6 +30,8 @@ run thing.onnx --input input.npy
 demo -o demo
 preprocess demo/flower.jpg -o flower.npy
 classify Thing demo/flower.jpg
+validate Thing
+eval Thing --data demo/list.txt
 completions bash
 man .
 cache ls
@@ -81,6 +83,9 @@ fn no_command_but_fetch_opens_a_connection() {
     let asked = server.requests().len();
 
     for arguments in tried() {
+        if arguments[0] == "eval" {
+            fs::write(folder.join("demo/list.txt"), "flower.jpg 0\n").unwrap();
+        }
         let (code, signal, said) = run(folder, &arguments);
         assert_eq!(signal, None, "{arguments:?} opened a socket\n{said}");
         let expected = match arguments.as_slice() {

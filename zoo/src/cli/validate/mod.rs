@@ -57,10 +57,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     /// Largest difference, absolute, instead of one that follows from precision and depth
-    #[arg(long, value_name = "X", value_parser = parse_tolerance)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = parse_tolerance)]
     atol: Option<f64>,
     /// Largest difference in units of each element, added to the absolute one
-    #[arg(long, value_name = "X", value_parser = parse_tolerance)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = parse_tolerance)]
     rtol: Option<f64>,
     /// Find the first value that is computed differently
     #[arg(long)]
