@@ -64,7 +64,9 @@ fn every_image_counts_once_and_equal_images_get_equal_answers() {
     assert_eq!((lines.len(), lines[0].split(',').count()), (31, 8), "{}", documents[0]);
     let columns = |text: &str| -> Vec<Vec<String>> {
         // All but the probability, whose last digits may differ.
-        let columns = |line: &str| line.split(',').enumerate().filter(|(index, _)| *index != 6).map(|(_, field)| field.to_owned()).collect();
+        let columns = |line: &str| {
+            line.split(',').enumerate().filter(|(index, _)| *index != 6).map(|(_, field)| field.to_owned()).collect()
+        };
         text.lines().map(columns).collect()
     };
     for other in &documents[1..] {
@@ -84,9 +86,17 @@ fn a_broken_image_is_named_and_left_out_unless_it_must_not_be() {
     assert_eq!((&document["samples"], &document["images"]), (&json!(22), &json!(20)));
     let broken = document["broken"].as_array().unwrap();
     assert_eq!(broken.len(), 2, "{broken:?}");
-    assert!(broken[0]["name"].as_str().unwrap().ends_with("cut.jpg") && broken[0]["reason"].as_str().unwrap().contains("truncated"));
+    assert!(
+        broken[0]["name"].as_str().unwrap().ends_with("cut.jpg")
+            && broken[0]["reason"].as_str().unwrap().contains("truncated")
+    );
     let text = eval(folder.path(), &[]).success();
-    assert!(text.stdout.contains("20 of 22 used, 2 broken") && text.stderr.contains("cut.jpg"), "{}\n{}", text.stdout, text.stderr);
+    assert!(
+        text.stdout.contains("20 of 22 used, 2 broken") && text.stderr.contains("cut.jpg"),
+        "{}\n{}",
+        text.stdout,
+        text.stderr
+    );
     let _ = eval(folder.path(), &["--strict"]).failure(1, &["cut.jpg"]);
 }
 

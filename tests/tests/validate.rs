@@ -45,7 +45,10 @@ fn a_network_of_ours_agrees_with_its_reference_everywhere() {
     }
     for row in &document["runtimes"].as_array().unwrap()[1..] {
         let output = &row["outputs"][0];
-        assert!(output["max_scaled"].as_f64().unwrap() < 1e-5 && output["cosine"].as_f64().unwrap() > 0.999_999, "{row}");
+        assert!(
+            output["max_scaled"].as_f64().unwrap() < 1e-5 && output["cosine"].as_f64().unwrap() > 0.999_999,
+            "{row}"
+        );
         assert_eq!((&output["top1"], &output["top5"]), (&json!(1.0), &json!(1.0)));
     }
     let tolerance = &document["tolerance"];

@@ -173,7 +173,9 @@ mod tests {
     fn what_is_no_number_differs_from_numbers_only() {
         let nan = f64::NAN;
         assert!(numbers(&[nan, f64::INFINITY, 1.0], &[nan, f64::INFINITY, 1.0], TENTH).passed);
-        for (a, b) in [(nan, 1.0), (1.0, nan), (f64::INFINITY, 1.0), (1.0, f64::INFINITY), (f64::INFINITY, f64::NEG_INFINITY)] {
+        for (a, b) in
+            [(nan, 1.0), (1.0, nan), (f64::INFINITY, 1.0), (1.0, f64::INFINITY), (f64::INFINITY, f64::NEG_INFINITY)]
+        {
             let comparison = numbers(&[a, 5.0], &[b, 5.0], TENTH);
             assert!(!comparison.passed && comparison.max_abs == f64::INFINITY, "{a} {b}");
         }

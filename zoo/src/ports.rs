@@ -94,11 +94,7 @@ pub fn fit(port: &Port, tensor: &Tensor) -> Result<Tensor, PortError> {
         let declared = port.shape.as_deref().unwrap_or_default().join(", ");
         return Err(PortError::Shape { name: port.name.clone(), declared, found: tensor.shape().to_vec() });
     }
-    tensor.cast(element).ok_or_else(|| PortError::Element {
-        name: port.name.clone(),
-        element,
-        found: tensor.element(),
-    })
+    tensor.cast(element).ok_or_else(|| PortError::Element { name: port.name.clone(), element, found: tensor.element() })
 }
 
 /// What the symbols of the inputs stand for, given tensors for them. A symbol that would stand for two things is left out:

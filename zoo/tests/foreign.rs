@@ -1,5 +1,7 @@
 //! Files of others: arrays of any type, tensors in other files, and more memory than there is.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -67,7 +69,8 @@ fn model(op: &str, inputs: &[&str], ports: [ValueInfoProto; 2], initializer: Opt
         ..Default::default()
     };
     let opset = OperatorSetIdProto { domain: Some(String::new()), version: Some(17) };
-    ModelProto { ir_version: Some(8), opset_import: vec![opset], graph: Some(graph), ..Default::default() }.encode_to_vec()
+    ModelProto { ir_version: Some(8), opset_import: vec![opset], graph: Some(graph), ..Default::default() }
+        .encode_to_vec()
 }
 
 #[test]
@@ -96,7 +99,8 @@ fn whole_numbers_go_in_and_come_out_as_they_are() {
 
 /// `y = x + w`, with `w` in another file.
 fn with_external_data(location: &str) -> Vec<u8> {
-    let entry = |key: &str, value: &str| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) };
+    let entry =
+        |key: &str, value: &str| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) };
     let weights = TensorProto {
         name: Some("w".to_owned()),
         dims: vec![2],
@@ -123,7 +127,8 @@ fn tensors_in_other_files_are_read_inside_of_the_models_folder_only() {
             // Also with an output that the file does not declare, which makes a copy of it in memory.
             for output in ["y", "w"].iter().take(if provider == "cpu" { 1 } else { 2 }) {
                 let output = format!("{output}=out.npy");
-                let arguments = ["run", "model/m.onnx", "--input", "x.npy", "--output", &output, "--provider", provider];
+                let arguments =
+                    ["run", "model/m.onnx", "--input", "x.npy", "--output", &output, "--provider", provider];
                 let (code, _, said) = zoo(outer.path(), &arguments);
                 assert_eq!(code, Some(i32::from(!fits)), "{location} in {provider}: {said}");
                 assert!(fits || said.contains(location), "{said}");
@@ -134,7 +139,10 @@ fn tensors_in_other_files_are_read_inside_of_the_models_folder_only() {
     let (code, stdout, said) = zoo(outer.path(), &["run", "model/m.onnx", "--input", "x.npy", "--json"]);
     assert_eq!(code, Some(0), "{said}");
     let document: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&document["outputs"][0]["min"], &document["outputs"][0]["max"]), (&Value::from(11.0), &Value::from(22.0)));
+    assert_eq!(
+        (&document["outputs"][0]["min"], &document["outputs"][0]["max"]),
+        (&Value::from(11.0), &Value::from(22.0))
+    );
     let (code, stdout, said) = zoo(outer.path(), &["validate", "model/m.onnx", "--against", "tract,tract"]);
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{said}");
 }
@@ -161,7 +169,8 @@ fn more_memory_than_there_is_is_an_error() {
     // More than any machine can address.
     repeated(folder.path(), [1 << 20, 1 << 26]);
     for provider in runtimes() {
-        let (code, stdout, said) = zoo(folder.path(), &["run", "repeat.onnx", "--input", "x.npy", "--provider", provider]);
+        let (code, stdout, said) =
+            zoo(folder.path(), &["run", "repeat.onnx", "--input", "x.npy", "--provider", provider]);
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{provider}: {said}");
         assert!(said.contains("error: "), "{said}");
     }

@@ -1,6 +1,8 @@
 //! A hundred files with one fault each, planted where it is easily missed: a weight, a padding, an axis of attention. None is
 //! accepted, and `validate --bisect` names the node.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -50,19 +52,17 @@ fn plant(model: &mut ModelProto, fault: u64) -> (String, String) {
     match fault % 4 {
         0 | 1 => weight(graph, fault),
         2 => {
-            let padded = |node: &&mut NodeProto| node.op_type.as_deref() == Some("Conv") && pads(node).is_some_and(|pads| pads.contains(&1));
-            let mut nodes: Vec<&mut NodeProto> = graph.node.iter_mut().filter(|node| padded(&node)).collect();
+            let mut nodes: Vec<&mut NodeProto> = graph.node.iter_mut().filter(|node| is_padded(node)).collect();
             let count = nodes.len();
-            let node = &mut nodes[pick(count)];
+            let node = nodes.swap_remove(pick(count));
             // One pixel more on one side and less on the other: all shapes stay what they are.
             let pads = node.attribute.iter_mut().find(|attribute| attribute.name.as_deref() == Some("pads")).unwrap();
             (pads.ints[0], pads.ints[2]) = (pads.ints[0] - 1, pads.ints[2] + 1);
             ("a padding".to_owned(), node.output[0].clone())
         }
         _ => {
-            let scores: Vec<usize> = (0..graph.node.len())
-                .filter(|&index| graph.node[index].output[0].ends_with(".scores"))
-                .collect();
+            let scores: Vec<usize> =
+                (0..graph.node.len()).filter(|&index| graph.node[index].output[0].ends_with(".scores")).collect();
             let node = &mut graph.node[scores[pick(scores.len())]];
             // `k^T q` has the shape of `q^T k` and is its transpose.
             let product = node.output[0].clone();
@@ -71,6 +71,10 @@ fn plant(model: &mut ModelProto, fault: u64) -> (String, String) {
             ("an attention the wrong way round".to_owned(), product.trim_end_matches(".scores").to_owned())
         }
     }
+}
+
+fn is_padded(node: &NodeProto) -> bool {
+    node.op_type.as_deref() == Some("Conv") && pads(node).is_some_and(|pads| pads.contains(&1))
 }
 
 fn pads(node: &NodeProto) -> Option<&[i64]> {
@@ -84,7 +88,8 @@ fn weight(graph: &mut GraphProto, fault: u64) -> (String, String) {
     let weighty = |index: &usize| {
         let tensor = &graph.initializer[*index];
         let name = tensor.name.as_deref().unwrap_or_default();
-        tensor.dims.len() >= 2 && matches!(readers.get(name).and_then(|node| node.op_type.as_deref()), Some("Conv" | "Gemm" | "MatMul"))
+        tensor.dims.len() >= 2
+            && matches!(readers.get(name).and_then(|node| node.op_type.as_deref()), Some("Conv" | "Gemm" | "MatMul"))
     };
     let candidates: Vec<usize> = (0..graph.initializer.len()).filter(weighty).collect();
     let index = candidates[(splitmix64(fault, 1) % candidates.len() as u64) as usize];
@@ -95,7 +100,8 @@ fn weight(graph: &mut GraphProto, fault: u64) -> (String, String) {
     let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
     let largest = values.iter().fold(0.0_f32, |max, value| max.max(value.abs()));
     let at = (splitmix64(fault, 2) % values.len() as u64) as usize;
-    bytes[at * 4..at * 4 + 4].copy_from_slice(&(values[at] + if largest > 0.0 { 0.5 * largest } else { 1.0 }).to_le_bytes());
+    bytes[at * 4..at * 4 + 4]
+        .copy_from_slice(&(values[at] + if largest > 0.0 { 0.5 * largest } else { 1.0 }).to_le_bytes());
     *raw = bytes.into();
     (format!("element {at} of `{name}`"), node)
 }
@@ -125,7 +131,9 @@ fn none_of_a_hundred_planted_faults_is_accepted_and_each_is_found() {
     }
     let workers = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let (originals, against, folder) = (&originals, against.as_str(), folder.path());
-    let of = |worker| (worker..FAULTS).step_by(workers as usize).map(|fault| find(folder, originals, against, fault)).sum::<usize>();
+    let of = |worker| {
+        (worker..FAULTS).step_by(workers as usize).map(|fault| find(folder, originals, against, fault)).sum::<usize>()
+    };
     let seen: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|worker| scope.spawn(move || of(worker))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
@@ -167,7 +175,6 @@ fn find(folder: &Path, originals: &[ModelProto; 2], against: &str, fault: u64) -
 fn is_in(value: &Value, node: &str) -> bool {
     value.as_str().is_some_and(|value| value == node || value.starts_with(&format!("{node}.")))
 }
-
 
 #[test]
 fn the_originals_are_accepted() {

@@ -3,6 +3,8 @@
 //! The program starts itself as a worker, and so does this one: hence a `main` of its own instead of the usual harness.
 //! Without ONNX Runtime (`cargo xtask setup`) it is skipped by name; with `$BOSSNAS_STRICT` that is a failure.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -111,8 +113,10 @@ fn agreement() {
         let count = shape.iter().product::<usize>() as u64;
         let values = (0..count).map(|index| (unit(seed, index) * 4.0 - 2.0) as f32).collect();
         let input = Array { shape, values };
-        let (_, logits) = Tract::load(&target, &[("", &input.shape)]).expect("it loads").run(&[&input]).expect("it runs").remove(0);
-        let settings = Settings { threads: Some(1 + seed as usize % 2), io_binding: seed % 3 == 0, ..Settings::default() };
+        let (_, logits) =
+            Tract::load(&target, &[("", &input.shape)]).expect("it loads").run(&[&input]).expect("it runs").remove(0);
+        let settings =
+            Settings { threads: Some(1 + seed as usize % 2), io_binding: seed % 3 == 0, ..Settings::default() };
         let other = in_onnx_runtime(&target, &input, settings);
         let tolerance = Tolerance { scaled: TOLERANCE, absolute: None, relative: 0.0 };
         let comparison = compare(&Tensor::from(&logits), &other, tolerance, Manner::PLAIN);

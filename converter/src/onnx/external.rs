@@ -34,19 +34,19 @@ pub(super) fn check(path: &Path, model: &ModelProto) -> Result<u64, OnnxError> {
         };
         let number = |key: &str| {
             let parse = |text: &str| {
-                text.parse::<u64>().map_err(|_| refuse(format!("tensor `{name}` has the {key} `{text}` in another file")))
+                text.parse::<u64>()
+                    .map_err(|_| refuse(format!("tensor `{name}` has the {key} `{text}` in another file")))
             };
             entry(key).map(parse).transpose()
         };
         let location = entry("location").unwrap_or_default();
         let known = checked.iter().find(|(known, _)| *known == location).map(|&(_, len)| len);
-        let len = match known {
-            Some(len) => len,
-            None => {
-                let len = file_len(path, location).map_err(|why| refuse(format!("tensor `{name}` lies in {why}")))?;
-                checked.push((location, len));
-                len
-            }
+        let len = if let Some(len) = known {
+            len
+        } else {
+            let len = file_len(path, location).map_err(|why| refuse(format!("tensor `{name}` lies in {why}")))?;
+            checked.push((location, len));
+            len
         };
         let offset = number("offset")?.unwrap_or(0);
         let length = number("length")?.unwrap_or_else(|| len.saturating_sub(offset));
@@ -148,7 +148,8 @@ mod tests {
             let error = check(&[("location", location)]).unwrap_err();
             assert!(error.contains(why), "`{why}` is not in `{error}`");
         }
-        for (key, value) in [("offset", "101"), ("length", "101"), ("offset", "18446744073709551615"), ("length", "-1")] {
+        for (key, value) in [("offset", "101"), ("length", "101"), ("offset", "18446744073709551615"), ("length", "-1")]
+        {
             assert!(check(&[("location", "data/w.bin"), (key, value)]).is_err(), "{key} {value}");
         }
     }

@@ -150,13 +150,16 @@ pub fn numerics(path: &Path) -> Result<Numerics, OnnxError> {
         _ => None,
     };
     let stored = graph.initializer.iter().filter_map(|tensor| of_type(tensor.data_type?));
-    let ports = graph.input.iter().chain(&graph.output).filter_map(|port| match port.r#type.as_ref()?.value.as_ref()? {
-        type_proto::Value::TensorType(tensor) => of_type(tensor.elem_type?),
-        _ => None,
-    });
-    let quantised = graph.node.iter().filter_map(|node| node.op_type.as_deref()).any(|op| {
-        op.starts_with("QLinear") || op.ends_with("Integer") || op == "DequantizeLinear"
-    });
+    let ports =
+        graph.input.iter().chain(&graph.output).filter_map(|port| match port.r#type.as_ref()?.value.as_ref()? {
+            type_proto::Value::TensorType(tensor) => of_type(tensor.elem_type?),
+            _ => None,
+        });
+    let quantised = graph
+        .node
+        .iter()
+        .filter_map(|node| node.op_type.as_deref())
+        .any(|op| op.starts_with("QLinear") || op.ends_with("Integer") || op == "DequantizeLinear");
     let quantised = quantised.then_some(Narrowest::Int8);
     let narrowest = stored.chain(ports).chain(quantised).max().unwrap_or(Narrowest::Float32);
 

@@ -29,9 +29,12 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_the_literature_and_stays_within_its_bounds() {
         // Newcombe, 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
-        for (successes, trials, [low, high]) in
-            [(81, 263, [0.2553, 0.3662]), (15, 148, [0.0624, 0.1605]), (0, 20, [0.0, 0.1611]), (1, 29, [0.0061, 0.1718])]
-        {
+        for (successes, trials, [low, high]) in [
+            (81, 263, [0.2553, 0.3662]),
+            (15, 148, [0.0624, 0.1605]),
+            (0, 20, [0.0, 0.1611]),
+            (1, 29, [0.0061, 0.1718]),
+        ] {
             let interval = wilson(successes, trials);
             assert!((interval[0] - low).abs() < 5e-5 && (interval[1] - high).abs() < 5e-5, "{interval:?}");
         }

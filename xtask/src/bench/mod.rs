@@ -3,8 +3,10 @@
 //! Nothing here fails because a machine is slow: it prints figures with their limits, for people to judge.
 
 mod demo;
+mod eval;
 mod export;
 mod fetch;
+mod images;
 mod measure;
 
 use clap::{Args, Subcommand};
@@ -23,6 +25,10 @@ enum What {
     Demo,
     /// `bossnas-zoo fetch` against `curl`, from nginx on this machine
     Fetch(fetch::Options),
+    /// How busy `eval` keeps the cores, and its memory for few and for many images
+    Eval(eval::Options),
+    /// Decoding and the evaluation transform, beside torchvision
+    Images(images::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
     #[command(hide = true)]
     Measured(measure::Options),
@@ -33,6 +39,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Export(options) => export::run(options),
         What::Demo => demo::run(),
         What::Fetch(options) => fetch::run(options),
+        What::Eval(options) => eval::run(options),
+        What::Images(options) => images::run(options),
         What::Measured(options) => measure::run(options),
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_converter::onnx::{Claims, Source};
-use bossnas_files::npy::Element;
 use bossnas_files::SourceFile;
+use bossnas_files::npy::Element;
 use bossnas_model::preprocess::Preprocessing;
 use bossnas_report::Failure;
 use bossnas_zoo::ports;
@@ -58,7 +58,11 @@ impl Classifier {
     /// What the file says, or what is said of it.
     pub(crate) fn of(args: &ClassifierArgs, file: &Path, context: &Context) -> anyhow::Result<Self> {
         let summary = Summary::of_runnable(file)?;
-        if summary.source().is_some() { Self::of_ours(args, file, summary) } else { Self::of_others(args, file, summary, context) }
+        if summary.source().is_some() {
+            Self::of_ours(args, file, summary)
+        } else {
+            Self::of_others(args, file, summary, context)
+        }
     }
 
     fn of_ours(args: &ClassifierArgs, file: &Path, summary: Summary) -> anyhow::Result<Self> {
@@ -119,7 +123,8 @@ impl Classifier {
         let [height, width] = self.how.size;
         let shape = vec![batch, 3, height, width];
         let declared = self.input.shape.as_deref().unwrap_or_default();
-        let symbols = declared.iter().zip(&shape).filter(|(symbol, _)| *symbol != "?" && symbol.parse::<usize>().is_err());
+        let symbols =
+            declared.iter().zip(&shape).filter(|(symbol, _)| *symbol != "?" && symbol.parse::<usize>().is_err());
         let mut symbols: Vec<(String, usize)> = symbols.map(|(symbol, &extent)| (symbol.clone(), extent)).collect();
         symbols.dedup();
         Load {

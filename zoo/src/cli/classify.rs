@@ -116,7 +116,8 @@ fn classify(args: &Args, classifier: &Classifier, load: &Load) -> anyhow::Result
     let mut flush = |waiting: &mut Vec<Prepared>| -> anyhow::Result<()> {
         let rows = logits(&mut session, load, waiting.iter().map(|image| image.values.as_slice()))?;
         for (image, logits) in waiting.drain(..).zip(rows) {
-            classified.push(Classified { path: image.path, classes: best(&logits, &classifier.labels, args.top.into()) });
+            classified
+                .push(Classified { path: image.path, classes: best(&logits, &classifier.labels, args.top.into()) });
         }
         Ok(())
     };

@@ -98,7 +98,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let interpolation = how.interpolation.name();
     let Preprocessing { size, resize, mean, std, .. } = how;
     let preprocessing = How { size, resize, interpolation, mean, std };
-    let document = Document { output: args.output.clone(), jpeg_decoder: jpeg_decoder().name(), shape, dtype: "float32", preprocessing, images };
+    let document = Document {
+        output: args.output.clone(),
+        jpeg_decoder: jpeg_decoder().name(),
+        shape,
+        dtype: "float32",
+        preprocessing,
+        images,
+    };
     if args.json {
         return context.console.json("preprocess", &document);
     }

@@ -125,10 +125,12 @@ impl RuntimeArgs {
             (None, Some(runtime)) => Ok(runtime),
             (Some(family), Some(runtime)) if (family == Family::Tract) == (runtime == Runtime::Tract) => Ok(runtime),
             (Some(Family::Tract), Some(runtime)) => {
-                Err(Failure::usage(format!("{runtime} is a provider of ONNX Runtime, not of tract")).hint("--runtime ort"))
+                Err(Failure::usage(format!("{runtime} is a provider of ONNX Runtime, not of tract"))
+                    .hint("--runtime ort"))
             }
             (Some(Family::Ort), Some(_)) => {
-                Err(Failure::usage("tract is no provider of ONNX Runtime").hint("--provider tract does without --runtime"))
+                Err(Failure::usage("tract is no provider of ONNX Runtime")
+                    .hint("--provider tract does without --runtime"))
             }
         }
     }
@@ -142,7 +144,9 @@ impl RuntimeArgs {
                 (self.allow_fallback, "--allow-fallback"),
             ];
             if let Some((_, option)) = given.iter().find(|(given, _)| *given) {
-                return Err(Failure::usage(format!("{option} is for ONNX Runtime, not for tract")).hint("--provider cpu"));
+                return Err(
+                    Failure::usage(format!("{option} is for ONNX Runtime, not for tract")).hint("--provider cpu")
+                );
             }
         }
         let threads = self.threads.map(usize::from);
@@ -177,7 +181,8 @@ impl Pin {
             Self::Cpus(cpus) => cpus.clone(),
         };
         if let Some(cpu) = cpus.iter().find(|cpu| !allowed.contains(cpu)) {
-            return Err(Failure::usage(format!("this process may not run on processor {cpu}")).hint(format!("it may run on {}", shown())));
+            return Err(Failure::usage(format!("this process may not run on processor {cpu}"))
+                .hint(format!("it may run on {}", shown())));
         }
         let wanted = threads.unwrap_or(cpus.len());
         if wanted != cpus.len() {

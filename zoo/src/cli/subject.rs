@@ -140,12 +140,7 @@ impl Subject {
 
     /// Its weights: those of the checkpoint `given`, else those that were fetched, else drawn from a seed. A seed that was
     /// asked for means untrained weights.
-    pub(crate) fn origin(
-        &self,
-        given: Option<&Path>,
-        choice: Choice,
-        seed: Option<u64>,
-    ) -> anyhow::Result<Origin<'_>> {
+    pub(crate) fn origin(&self, given: Option<&Path>, choice: Choice, seed: Option<u64>) -> anyhow::Result<Origin<'_>> {
         let stored = self.stored.as_ref().filter(|_| given.is_none() && seed.is_none());
         let (weights, source): (SharedWeights, Source) = match (given, stored) {
             (Some(path), _) => {

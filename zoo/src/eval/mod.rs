@@ -216,7 +216,9 @@ impl<P: Fn(u64) + Sync> Source<'_, P> {
     fn run(&self, session: &mut Session, load: &Load, images: &[Usable], tally: &mut Tally) -> Result<(), EvalError> {
         let input = &load.inputs[0];
         let mut values = Vec::with_capacity(input.shape.iter().product());
-        images.iter().for_each(|image| values.extend_from_slice(&image.values));
+        for image in images {
+            values.extend_from_slice(&image.values);
+        }
         values.resize(input.shape.iter().product(), 0.0);
         let tensor = Tensor::from(&Array { shape: input.shape.clone(), values });
         let inputs: [NamedTensor; 1] = [(input.name.clone(), tensor)];
@@ -249,4 +251,3 @@ struct Usable {
     label: u32,
     values: Vec<f32>,
 }
-

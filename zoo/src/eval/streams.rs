@@ -25,7 +25,10 @@ pub fn streams(load: &Load) -> Vec<Load> {
         let end = threads * (index + 1) / count;
         let cpus = load.settings.cpus.get(begin..end).unwrap_or_default().to_vec();
         let profile = load.settings.profile && index == 0;
-        Load { settings: Settings { threads: Some(end - begin), cpus, profile, ..load.settings.clone() }, ..load.clone() }
+        Load {
+            settings: Settings { threads: Some(end - begin), cpus, profile, ..load.settings.clone() },
+            ..load.clone()
+        }
     };
     (0..count).map(stream).collect()
 }
@@ -50,14 +53,7 @@ mod tests {
 
     fn load(runtime: Runtime, threads: usize, cpus: &[usize]) -> Load {
         let settings = Settings { threads: Some(threads), cpus: cpus.to_vec(), profile: true, ..Settings::default() };
-        Load {
-            model: "missing.onnx".into(),
-            runtime,
-            inputs: Vec::new(),
-            symbols: Vec::new(),
-            outputs: None,
-            settings,
-        }
+        Load { model: "missing.onnx".into(), runtime, inputs: Vec::new(), symbols: Vec::new(), outputs: None, settings }
     }
 
     #[test]

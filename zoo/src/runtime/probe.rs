@@ -64,10 +64,7 @@ fn product() -> ModelProto {
     let tensor = type_proto::Tensor { elem_type: Some(DataType::Float.into()), shape: Some(shape) };
     let port = |name: &str| ValueInfoProto {
         name: Some(name.to_owned()),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor.clone())),
-            ..Default::default()
-        }),
+        r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor.clone())), ..Default::default() }),
         ..Default::default()
     };
     let weights = TensorProto {

@@ -12,11 +12,11 @@ use bossnas_files::npy::{Array, Element};
 use tract_onnx::prelude::*;
 
 use self::values::{datum_type, from_tract, to_tract};
+use super::Named;
 use super::engine::{Engine, NamedTensor};
 use super::error::RuntimeError;
 use super::placement::Placement;
 use super::settings::{InputSpec, Load, Settings};
-use super::Named;
 
 mod values;
 
@@ -128,9 +128,11 @@ impl Tract {
 
     fn compute(&self, inputs: Vec<(Element, Vec<usize>, Tensor)>) -> Result<TVec<TValue>, TractError> {
         let fits = self.inputs.len() == inputs.len()
-            && self.inputs.iter().zip(&inputs).all(|(spec, (element, shape, _))| {
-                (spec.element, &spec.shape) == (*element, shape)
-            });
+            && self
+                .inputs
+                .iter()
+                .zip(&inputs)
+                .all(|(spec, (element, shape, _))| (spec.element, &spec.shape) == (*element, shape));
         if !fits {
             return Err(self.failed("the inputs have other types or shapes than it was loaded for".to_owned()));
         }

@@ -123,7 +123,8 @@ fn chunks(
     let as_map = |input: &bossnas_model::evaluate::Tensor| <[usize; 4]>::try_from(input.shape()).ok();
     let shapes: Option<Vec<[usize; 4]>> = inputs.iter().map(as_map).collect();
     let shapes = shapes.ok_or_else(|| ContenderError::Reference("an input is no batch of images".to_owned()))?;
-    let inferred = shape::infer(&network.written, &shapes).map_err(|error| ContenderError::Reference(error.to_string()))?;
+    let inferred =
+        shape::infer(&network.written, &shapes).map_err(|error| ContenderError::Reference(error.to_string()))?;
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut elements = CHUNK_ELEMENTS;
     for (node, shape) in network.written.nodes().iter().zip(&inferred[inputs.len()..]) {
@@ -155,7 +156,9 @@ fn against_runtime(
         let [expected, found] = runtimes.map(|runtime| outputs(subject, runtime, &names));
         for value in group {
             match (expected.get(&value.name), found.get(&value.name)) {
-                (Some(expected), Some(found)) => scan.add(value, compare(expected, found, tolerance, Manner::of(&value.op))),
+                (Some(expected), Some(found)) => {
+                    scan.add(value, compare(expected, found, tolerance, Manner::of(&value.op)));
+                }
                 _ => scan.skipped += 1,
             }
             if scan.first.is_some() {

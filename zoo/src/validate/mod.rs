@@ -200,7 +200,9 @@ pub fn compare_all(
         let result = subject.answer(contender).map(|answer| {
             let comparisons = match &reference {
                 None => Vec::new(),
-                Some(reference) => reference.iter().map(|output| pair(output, &answer.outputs, tolerance, manner(&output.0))).collect(),
+                Some(reference) => {
+                    reference.iter().map(|output| pair(output, &answer.outputs, tolerance, manner(&output.0))).collect()
+                }
             };
             reference.get_or_insert_with(|| answer.outputs.clone());
             (answer, comparisons)

@@ -33,7 +33,11 @@ impl Allowance {
     /// The tolerance for values inside of the network, of which some are smaller than what they were summed of.
     pub fn inside(self) -> Tolerance {
         let Tolerance { scaled, absolute, relative } = self.tolerance;
-        Tolerance { scaled: scaled * 10.0, absolute: absolute.map(|absolute| absolute * 10.0), relative: relative * 10.0 }
+        Tolerance {
+            scaled: scaled * 10.0,
+            absolute: absolute.map(|absolute| absolute * 10.0),
+            relative: relative * 10.0,
+        }
     }
 
     /// In words.

@@ -117,6 +117,7 @@ impl Element {
 
     /// The little-endian bytes of a number of this type; `None` if it is whole and cannot hold the number, or would make a
     /// finite number infinite. Fractions are rounded to what a float can hold.
+    #[expect(clippy::cast_lossless, reason = "one macro for types of all widths")]
     pub(super) fn bytes_of(self, number: f64) -> Option<Vec<u8>> {
         macro_rules! whole {
             ($type:ty) => {{

@@ -1,7 +1,7 @@
 //! Arrays of any type of numbers, kept as the bytes they are.
 
-use super::element::Element;
 use super::Array;
+use super::element::Element;
 
 /// An array in row-major order whose elements keep their type.
 #[derive(Clone, PartialEq)]

@@ -36,17 +36,14 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
     ];
     lines.extend(report.runtimes.iter().map(|runtime| ("runtimes", runtime_line(runtime))));
     lines.push((
-            "registry",
-            report.registry.as_ref().map_or_else(
-                || "cannot be used".to_owned(),
-                |registry| {
-                    let (models, sets) = (registry.models, registry.data_sets);
-                    format!(
-                        "{}: {models} models, {} checkpoints, {sets} data sets",
-                        registry.origin, registry.checkpoints
-                    )
-                },
-            ),
+        "registry",
+        report.registry.as_ref().map_or_else(
+            || "cannot be used".to_owned(),
+            |registry| {
+                let (models, sets) = (registry.models, registry.data_sets);
+                format!("{}: {models} models, {} checkpoints, {sets} data sets", registry.origin, registry.checkpoints)
+            },
+        ),
     ));
     match &report.cache {
         Some(cache) => lines.extend(cache_lines(cache).into_iter().map(|text| ("cache", text))),

@@ -26,7 +26,7 @@ impl Data {
             SplitArg::Test => Split::Test,
             SplitArg::Train => Split::Train,
         };
-        let set = DataSet::open_split(folder(&args.data, context)?, split).map_err(explain)?;
+        let set = DataSet::open_split(folder(&args.data, context)?, split).map_err(|error| explain(&error))?;
         let classes = match set.class_names() {
             None => Classes::Own,
             Some(names) => by_name(names, &classifier.labels).map_or(Classes::Counted(names.len()), Classes::Mapped),
@@ -48,7 +48,8 @@ fn folder(text: &str, context: &Context) -> anyhow::Result<PathBuf> {
     let Some(set) = registry.data_set(text) else {
         let looks_like_a_path = text.contains(['/', '\\', '.']);
         return Err(if looks_like_a_path {
-            Failure::failed(format!("`{text}` does not exist")).hint("--data names a folder, a list of images, or a data set")
+            Failure::failed(format!("`{text}` does not exist"))
+                .hint("--data names a folder, a list of images, or a data set")
         } else {
             unknown_entry(&registry, text, "list --data-sets")
         }
@@ -63,7 +64,7 @@ fn folder(text: &str, context: &Context) -> anyhow::Result<PathBuf> {
     Ok(fetched.folder)
 }
 
-fn explain(error: DataSetError) -> Failure {
+fn explain(error: &DataSetError) -> Failure {
     Failure::failed(error.to_string())
         .hint("a data set is a folder with a folder for each class, a file with `path label` lines, or CIFAR's batches")
 }
@@ -71,7 +72,8 @@ fn explain(error: DataSetError) -> Failure {
 /// The network's class for each name of the data, where all of them are names of the network, or numbers; `None` where the
 /// order is the same anyway or names say nothing.
 fn by_name(names: &[String], labels: &[String]) -> Option<Vec<u32>> {
-    let find = |name: &String| labels.iter().position(|label| label.eq_ignore_ascii_case(name)).map(|class| class as u32);
+    let find =
+        |name: &String| labels.iter().position(|label| label.eq_ignore_ascii_case(name)).map(|class| class as u32);
     let number = |name: &String| name.parse::<u32>().ok();
     let classes = names.iter().map(find).collect::<Option<Vec<_>>>();
     let classes = classes.or_else(|| names.iter().map(number).collect::<Option<Vec<_>>>())?;

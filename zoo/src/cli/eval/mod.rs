@@ -33,6 +33,7 @@ const BATCH: u16 = 8;
   bossnas-zoo eval BossNet-T0 --data imagenet/val --provider cuda --batch 64 --csv predictions.csv
   bossnas-zoo eval cifar.onnx --data CIFAR-10 --limit 1000 --json
   bossnas-zoo eval foreign.onnx --data photos.txt --size 224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5")]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Args {
     /// A name from `bossnas-zoo list`, or an ONNX file
     #[arg(value_name = "MODEL")]
@@ -88,7 +89,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let data = Data::open(args, &classifier, context)?;
     let batch = match (args.batch.map(usize::from), classifier.batch) {
         (Some(asked), Some(fixed)) if asked != fixed => {
-            return Err(Failure::usage(format!("`{}` takes {fixed} images at a time, not {asked}", path.display())).into());
+            return Err(
+                Failure::usage(format!("`{}` takes {fixed} images at a time, not {asked}", path.display())).into()
+            );
         }
         (_, Some(fixed)) => fixed,
         (asked, None) => asked.unwrap_or(BATCH.into()),
@@ -114,13 +117,30 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let bar = progress.bar_of(&args.data, Counted::Things("images"));
     bar.start(0, Some(indices.len() as u64));
     let threads = streams.iter().filter_map(|stream| stream.settings.threads).sum();
-    let job = Job { streams, data: Arc::clone(&data.set), indices, classes: data.classes.clone(), loader, strict: args.strict };
+    let job = Job {
+        streams,
+        data: Arc::clone(&data.set),
+        indices,
+        classes: data.classes.clone(),
+        loader,
+        strict: args.strict,
+    };
     let outcome = evaluate(&job, |done| bar.set(done)).map_err(|error| explain(error, path))?;
     drop(bar);
     if let Some(csv) = &args.csv {
         report::write_csv(csv, &outcome, &data, &classifier.labels)?;
     }
-    let document = Document::new(args, &model, &classifier, &data, runtime, batch, [job.streams.len(), threads], &outcome, context)?;
+    let document = Document::new(
+        args,
+        &model,
+        &classifier,
+        &data,
+        runtime,
+        batch,
+        [job.streams.len(), threads],
+        &outcome,
+        context,
+    )?;
     if args.json {
         return context.console.json("eval", &document);
     }

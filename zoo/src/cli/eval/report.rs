@@ -57,7 +57,8 @@ pub(super) struct Document {
 #[derive(Serialize)]
 struct Share {
     right: u64,
-    share: f64,
+    #[serde(rename = "share")]
+    value: f64,
     low: f64,
     high: f64,
 }
@@ -93,7 +94,8 @@ struct Seconds {
 
 #[derive(Serialize)]
 struct Class {
-    class: usize,
+    #[serde(rename = "class")]
+    number: usize,
     label: String,
     images: u64,
     top1: Share,
@@ -103,12 +105,12 @@ struct Class {
 impl Share {
     fn of(right: u64, images: u64) -> Self {
         let [low, high] = wilson(right, images);
-        Self { right, share: if images > 0 { right as f64 / images as f64 } else { 0.0 }, low, high }
+        Self { right, value: if images > 0 { right as f64 / images as f64 } else { 0.0 }, low, high }
     }
 
     /// `80.80 % (78.25 to 83.13)`.
     fn text(&self) -> String {
-        format!("{:.2} % ({:.2} to {:.2})", self.share * 100.0, self.low * 100.0, self.high * 100.0)
+        format!("{:.2} % ({:.2} to {:.2})", self.value * 100.0, self.low * 100.0, self.high * 100.0)
     }
 
     fn holds(&self, per_cent: f64) -> bool {
@@ -136,9 +138,9 @@ impl Document {
         let scores = Scores::of(&outcome.predictions);
         let ClassScore { images, top1, top5 } = scores.all;
         let (top1, top5) = (Share::of(top1, images), Share::of(top5, images));
-        let class = |(class, score): (usize, &ClassScore)| Class {
-            class,
-            label: label(class, &classifier.labels),
+        let class = |(number, score): (usize, &ClassScore)| Class {
+            number,
+            label: label(number, &classifier.labels),
             images: score.images,
             top1: Share::of(score.top1, score.images),
             top5: Share::of(score.top5, score.images),
@@ -265,7 +267,7 @@ impl Document {
         ]);
         for class in &self.classes {
             table.row([
-                class.class.to_string(),
+                class.number.to_string(),
                 class.label.clone(),
                 class.images.to_string(),
                 class.top1.text(),

@@ -23,7 +23,8 @@ const IMAGES: usize = 2;
 /// A tensor for each input of the file.
 pub(super) fn of(args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<Vec<NamedTensor>> {
     let shapes = args.shape.iter().map(|text| shape(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut given = args.input.iter().map(|text| input(text, args, ports, claimed)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut given =
+        args.input.iter().map(|text| input(text, args, ports, claimed)).collect::<anyhow::Result<Vec<_>>>()?;
     for port in ports {
         if given.iter().any(|(name, _)| *name == port.name) {
             continue;
@@ -56,7 +57,10 @@ pub(super) fn left_open(args: &Args, ports: &[Port]) -> Option<String> {
     };
     let open = ports.iter().find(|port| is_open(port) && !given(port))?;
     let declared = open.shape.as_ref().map_or_else(|| "any shape".to_owned(), |shape| shape.join(" x "));
-    Some(format!("input `{}` may have {declared}: --shape {}=1x3x48x320, say, tries it with other extents", open.name, open.name))
+    Some(format!(
+        "input `{}` may have {declared}: --shape {}=1x3x48x320, say, tries it with other extents",
+        open.name, open.name
+    ))
 }
 
 /// Extents of an input of images of this size.
@@ -74,7 +78,8 @@ fn shape(text: &str, ports: &[Port]) -> anyhow::Result<(String, Vec<usize>)> {
     let port = named(name, text, ports)?;
     let extents: Option<Vec<usize>> =
         extents.split('x').map(|extent| extent.parse().ok().filter(|&extent| extent <= 1 << 28)).collect();
-    let malformed = || Failure::usage(format!("`{text}` is no shape")).hint("extents with an x between them, such as 1x3x224x224");
+    let malformed =
+        || Failure::usage(format!("`{text}` is no shape")).hint("extents with an x between them, such as 1x3x224x224");
     Ok((port.name.clone(), extents.ok_or_else(malformed)?))
 }
 
@@ -96,25 +101,21 @@ fn is_npy(path: &Path) -> anyhow::Result<bool> {
 }
 
 fn photograph(path: &Path, port: &Port, args: &Args, claimed: Option<&Claimed>) -> anyhow::Result<Tensor> {
-    let how = match claimed {
-        Some(claimed) => claimed.claims.metadata.preprocessing.clone(),
-        None => {
-            let fixed = match ports::extents(port).as_deref() {
-                Some(&[_, _, Some(height), Some(width)]) => Some([height, width]),
-                _ => None,
-            };
-            let size = args.size.map(<[usize; 2]>::from).or(fixed).ok_or_else(|| {
-                Failure::usage(format!("input `{}` does not say how large images are", port.name)).hint("--size N")
-            })?;
-            Preprocessing::published(size)
-        }
+    let how = if let Some(claimed) = claimed {
+        claimed.claims.metadata.preprocessing.clone()
+    } else {
+        let extents = ports::extents(port).unwrap_or_default();
+        let fixed =
+            if let &[_, _, Some(height), Some(width)] = extents.as_slice() { Some([height, width]) } else { None };
+        let size = args.size.map(<[usize; 2]>::from).or(fixed).ok_or_else(|| {
+            Failure::usage(format!("input `{}` does not say how large images are", port.name)).hint("--size N")
+        })?;
+        Preprocessing::published(size)
     };
     let [height, width] = how.size;
     let image = prepare(path, &how, DecodeOptions::default())?;
-    let images = match ports::extents(port).as_deref() {
-        Some(&[Some(images), ..]) => images,
-        _ => 1,
-    };
+    let fixed = ports::extents(port).and_then(|extents| *extents.first()?);
+    let images = fixed.unwrap_or(1);
     let values = image.values.iter().copied().cycle().take(images * image.values.len()).collect();
     Ok(Tensor::from(&Array { shape: vec![images, 3, height, width], values }))
 }

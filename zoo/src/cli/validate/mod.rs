@@ -6,8 +6,8 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use bossnas_converter::onnx::summary::Summary;
 use bossnas_converter::onnx::numerics;
+use bossnas_converter::onnx::summary::Summary;
 use bossnas_report::{Exit, Failure};
 use bossnas_zoo::compare::Tolerance;
 use bossnas_zoo::ports;

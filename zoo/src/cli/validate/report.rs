@@ -159,7 +159,8 @@ impl Document {
             place: place(&defect.value, "node", true),
             problem: defect.problem.clone(),
         };
-        let defects: Vec<Defective> = claimed.iter().flat_map(|claimed| claimed.defects.iter().map(defective)).collect();
+        let defects: Vec<Defective> =
+            claimed.iter().flat_map(|claimed| claimed.defects.iter().map(defective)).collect();
         let sound = defects.is_empty() && inside.iter().all(|inside| inside.first.is_none());
         Self {
             file: title.to_owned(),
@@ -234,17 +235,21 @@ impl Document {
                 .chain([("verdict", Align::Left)]),
         );
         for row in &self.runtimes {
-            let time = |seconds: Option<f64>| seconds.map_or_else(String::new, |s| units::duration(std::time::Duration::from_secs_f64(s)));
+            let time = |seconds: Option<f64>| {
+                seconds.map_or_else(String::new, |s| units::duration(std::time::Duration::from_secs_f64(s)))
+            };
             let [load, run] = [row.load_seconds, row.run_seconds].map(time);
             if row.outputs.is_empty() {
                 table.row([row.runtime, "", "", "", "", "", "", &load, &run, row.verdict]);
             }
             for (index, Output { name, comparison }) in row.outputs.iter().enumerate() {
                 let first = index == 0;
-                let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.0} %", share * 100.0));
-                let verdict = comparison.problem.clone().unwrap_or_else(|| {
-                    if comparison.passed { "agrees" } else { "differs" }.to_owned()
-                });
+                let share =
+                    |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.0} %", share * 100.0));
+                let verdict = comparison
+                    .problem
+                    .clone()
+                    .unwrap_or_else(|| if comparison.passed { "agrees" } else { "differs" }.to_owned());
                 table.row([
                     if first { row.runtime } else { "" },
                     name,

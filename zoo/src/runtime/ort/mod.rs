@@ -73,8 +73,7 @@ impl Ort {
 
     fn compute(&mut self, inputs: &[NamedTensor]) -> Result<Vec<NamedTensor>, RuntimeError> {
         let model = self.model.clone();
-        let failed =
-            |error: ort::Error| RuntimeError::failed(format!("ONNX Runtime failed to run {model}: {error}"));
+        let failed = |error: ort::Error| RuntimeError::failed(format!("ONNX Runtime failed to run {model}: {error}"));
         let values = inputs.iter().map(|(name, tensor)| Ok((name.as_str(), to_ort(tensor)?)));
         let values: Vec<(&str, DynValue)> = values.collect::<Result<_, RuntimeError>>()?;
         let binding;
@@ -211,7 +210,8 @@ mod tests {
 
     #[test]
     fn the_calling_thread_is_not_among_those_that_the_library_binds() {
-        let settings = |cpus: &[usize]| Settings { threads: Some(cpus.len()), cpus: cpus.to_vec(), ..Settings::default() };
+        let settings =
+            |cpus: &[usize]| Settings { threads: Some(cpus.len()), cpus: cpus.to_vec(), ..Settings::default() };
         assert_eq!(affinities(&settings(&[0, 1, 5])), Some("2;6".to_owned()));
         assert_eq!(affinities(&settings(&[3])), None);
         assert_eq!(affinities(&Settings::default()), None);

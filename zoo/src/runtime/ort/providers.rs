@@ -98,9 +98,21 @@ fn hint(provider: Provider, library: &Path, reason: &str) -> String {
     let missing = has(&["cannot open shared object", "which is missing", "LoadLibrary", "image not found"]);
     match provider {
         Provider::TensorRt if has(&["nvinfer"]) => {
-            "TensorRT's libraries were not found: install TensorRT 10 and name its folder in the path of libraries".to_owned()
+            "TensorRT's libraries were not found: install TensorRT 10 and name its folder in the path of libraries"
+                .to_owned()
         }
-        Provider::Cuda | Provider::TensorRt if has(&["libcuda.so", "nvcuda", "driver version", "no CUDA-capable", "cudaErrorNoDevice", "CUDA failure 100", "CUDA failure 35", "CUDA failure 34"]) => {
+        Provider::Cuda | Provider::TensorRt
+            if has(&[
+                "libcuda.so",
+                "nvcuda",
+                "driver version",
+                "no CUDA-capable",
+                "cudaErrorNoDevice",
+                "CUDA failure 100",
+                "CUDA failure 35",
+                "CUDA failure 34",
+            ]) =>
+        {
             "there is no NVIDIA GPU here that a driver makes usable: `nvidia-smi` shows what the driver sees".to_owned()
         }
         Provider::Cuda | Provider::TensorRt if missing => {

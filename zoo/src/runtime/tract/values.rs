@@ -2,7 +2,7 @@
 
 use bossnas_files::npy::{Element, Tensor};
 use half::f16;
-use tract_onnx::prelude::{DatumType, TractResult, Tensor as TractTensor};
+use tract_onnx::prelude::{DatumType, Tensor as TractTensor, TractResult};
 
 /// tract's name of a type.
 pub(super) fn datum_type(element: Element) -> DatumType {

@@ -86,8 +86,10 @@ pub(super) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<O
     from.read_exact(&mut text)?;
     let message: Message<T> = serde_json::from_slice(&text)?;
     let tensors = message.tensors.into_iter().map(|header| {
-        let bytes = header.shape.iter().try_fold(header.element.size() as u64, |n, &extent| n.checked_mul(extent as u64));
-        let bytes = bytes.filter(|&bytes| bytes <= MAX_TENSOR).ok_or_else(|| io::Error::other("a tensor is too large"))?;
+        let bytes =
+            header.shape.iter().try_fold(header.element.size() as u64, |n, &extent| n.checked_mul(extent as u64));
+        let bytes =
+            bytes.filter(|&bytes| bytes <= MAX_TENSOR).ok_or_else(|| io::Error::other("a tensor is too large"))?;
         let mut content = Vec::new();
         if from.by_ref().take(bytes).read_to_end(&mut content)? as u64 != bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());

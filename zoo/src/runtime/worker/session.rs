@@ -153,10 +153,7 @@ impl Session {
         let _ = self.child.kill();
         let words = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         let words = String::from_utf8_lossy(&words);
-        let mut error = RuntimeError::new(
-            Kind::Crashed,
-            format!("{} {ended} while it {doing}", self.runtime),
-        );
+        let mut error = RuntimeError::new(Kind::Crashed, format!("{} {ended} while it {doing}", self.runtime));
         let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
         error.details.extend(lines.iter().rev().take(8).rev().map(|&line| line.to_owned()));
         self.with_limit(error)
