@@ -39,7 +39,7 @@ fn what_is_no_image_is_named_and_nothing_is_written() {
     fs::write(folder.path().join("x.jpg"), b"\xff\xd8\xff\xe0 cut").unwrap();
     fs::write(folder.path().join("x.txt"), b"no image").unwrap();
     let run = |arguments: &[&str]| zoo(folder.path(), [&["preprocess", "-o", "y.npy"], arguments].concat());
-    let _ = run(&["x.jpg"]).failure(1, &["x.jpg", "decode"]);
+    let _ = run(&["x.jpg"]).failure(1, &["x.jpg", "truncated"]);
     let _ = run(&["x.txt"]).failure(1, &["x.txt", "neither a JPEG nor a PNG"]);
     let _ = run(&["none.png"]).failure(1, &["none.png", "does not exist"]);
     let _ = run(&[]).failure(2, &["IMAGE"]);

@@ -50,6 +50,14 @@ fn all_other_commands_work_in_the_order_they_are_printed() {
     let t0 = Network::open("T0_224").unwrap();
     let _ = t0.write_checkpoint(&folder.path().join("BossNet-T0-80_8.pth"));
     t0.write_input(&folder.path().join("image.npy"));
+    // Photographs of two classes, and one by itself.
+    let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo/assets/flower.jpg");
+    fs::copy(&photograph, folder.path().join("photo.jpg")).unwrap();
+    for class in ["0", "985"] {
+        let class = folder.path().join("imagenet/val").join(class);
+        fs::create_dir_all(&class).unwrap();
+        fs::copy(&photograph, class.join("photo.jpg")).unwrap();
+    }
     let readme = readme();
     let mut count = 0;
     for arguments in commands(&readme) {

@@ -9,6 +9,7 @@
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
 //! - [`notes`] are what safetensors files of ours say about themselves;
+//! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
 //!   [`predict`] the likeliest of them.
@@ -25,5 +26,6 @@ pub mod parts;
 pub mod ports;
 pub mod predict;
 pub mod runtime;
+pub mod score;
 pub mod validate;
 pub mod verify;

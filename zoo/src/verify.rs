@@ -13,6 +13,7 @@ use bossnas_model::random::unit;
 use bossnas_model::shape::ShapeError;
 use bossnas_model::weights::Weights;
 
+use crate::compare::{Manner, Tolerance, compare_numbers};
 use crate::runtime::{Tract, TractError};
 
 /// How far outputs may be off, in units of the largest reference output. float32 runs of these networks are off by some
@@ -180,10 +181,9 @@ fn relative_error(expected: &Tensor, got: &Array) -> f64 {
     if expected.shape() != got.shape {
         return f64::INFINITY;
     }
-    let scale = expected.max_abs();
-    let largest = expected.data().iter().zip(&got.values).map(|(a, &b)| (a - f64::from(b)).abs());
-    let largest = largest.fold(0.0, |max, x| if x.is_finite() { f64::max(max, x) } else { f64::INFINITY });
-    if largest == 0.0 { 0.0 } else { largest / scale }
+    let got: Vec<f64> = got.values.iter().copied().map(f64::from).collect();
+    let exactly = Tolerance { scaled: 0.0, absolute: None, relative: 0.0 };
+    compare_numbers(expected.shape(), expected.data(), &got, exactly, Manner::PLAIN).max_scaled
 }
 
 /// Images of noise in `[-2, 2)`, the range of normalised photographs; the same in every run.

@@ -187,6 +187,13 @@ fn other(file: &SourceFile, start: &[u8]) -> Problem {
     if matches!(start, [8, 1..=20, 0x12 | 0x1a | 0x3a | 0x42, ..]) {
         return Problem::NotACheckpoint("it looks like an ONNX file");
     }
+    // The first line of a pickle without a mark is a command or a name.
+    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let is_text =
+        !line.is_empty() && line.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\r'));
+    if is_text && line.iter().any(|byte| matches!(byte, b' ' | b',' | b';' | b'\t')) {
+        return Problem::NotACheckpoint("it is a text file");
+    }
     match legacy::pickle_at(file, 0) {
         Err(LegacyError::Pickle(error @ PickleError::Forbidden(_))) => error.into(),
         Ok(_) => Problem::BarePickle,

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use bossnas_converter::onnx::Source;
 use bossnas_data::jpeg_decoder;
-use bossnas_files::npy::{Array, Tensor};
 use bossnas_hub::cache::Trust;
 use bossnas_report::{Failure, escape};
 use bossnas_zoo::images::{Prepared, prepare_all};
-use bossnas_zoo::predict::{Guess, best, scores};
+use bossnas_zoo::predict::{Guess, best};
 use bossnas_zoo::runtime::{Load, Session};
+use bossnas_zoo::score::{ScoreError, score};
 use serde::Serialize;
 
 use super::classifier::{Classifier, ClassifierArgs};
@@ -114,8 +114,9 @@ fn classify(args: &Args, classifier: &Classifier, load: &Load) -> anyhow::Result
     let mut classified = Vec::new();
     let mut waiting: Vec<Prepared> = Vec::new();
     let mut flush = |waiting: &mut Vec<Prepared>| -> anyhow::Result<()> {
-        let rows = logits(&mut session, load, waiting.iter().map(|image| image.values.as_slice()))?;
-        for (image, logits) in waiting.drain(..).zip(rows) {
+        let images = waiting.iter().map(|image| image.values.as_slice());
+        let scored = score(&mut session, load, images).map_err(|error| explain(error, &load.model))?;
+        for (image, logits) in waiting.drain(..).zip(scored.rows) {
             classified
                 .push(Classified { path: image.path, classes: best(&logits, &classifier.labels, args.top.into()) });
         }
@@ -132,23 +133,13 @@ fn classify(args: &Args, classifier: &Classifier, load: &Load) -> anyhow::Result
     Ok(classified)
 }
 
-/// The scores of some images, not more than the batch that was loaded; images of nothing fill it up.
-fn logits<'a>(
-    session: &mut Session,
-    load: &Load,
-    images: impl Iterator<Item = &'a [f32]>,
-) -> anyhow::Result<Vec<Vec<f32>>> {
-    let input = &load.inputs[0];
-    let mut values: Vec<f32> = images.flatten().copied().collect();
-    values.resize(input.shape.iter().product(), 0.0);
-    let tensor = Tensor::from(&Array { shape: input.shape.clone(), values });
-    let outputs = session.run(&[(input.name.clone(), tensor)]).map_err(Failure::from)?.outputs;
-    let rows = scores(&outputs, input.shape[0]).ok_or_else(|| no_scores(&load.model))?;
-    Ok(rows)
-}
-
-/// A file whose output is no row of scores for each image.
-pub(super) fn no_scores(file: &Path) -> Failure {
-    Failure::failed(format!("`{}` puts out no row of classes for each image", file.display()))
-        .hint("`bossnas-zoo run` shows what it puts out")
+/// What went wrong with a classifier.
+pub(super) fn explain(error: ScoreError, file: &Path) -> Failure {
+    match error {
+        ScoreError::Runtime(error) => error.into(),
+        ScoreError::NoScores => {
+            Failure::failed(format!("`{}` puts out no row of classes for each image", file.display()))
+                .hint("`bossnas-zoo run` shows what it puts out")
+        }
+    }
 }

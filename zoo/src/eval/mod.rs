@@ -4,7 +4,7 @@
 //! of its own that runs them ([`Session`]); on processors a stream has one thread, which is the fastest way to run many
 //! images. So cores have work as long as there are images, and memory is bounded by what is in flight.
 
-mod score;
+mod prediction;
 mod streams;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 
 use bossnas_data::dataset::{DataSet, DataSetError};
 use bossnas_data::loader::{Loaded, Loader, LoaderOptions, Times};
-use bossnas_files::npy::{Array, Tensor};
 
-use crate::predict::scores;
-use crate::runtime::{Load, NamedTensor, Placement, RuntimeError, Session};
+use crate::runtime::{Load, Placement, Session};
+use crate::score::{ScoreError, Scored, score};
 
-pub use score::{ClassScore, Prediction, Scores};
+pub use prediction::{ClassScore, Prediction, Scores};
 pub use streams::streams;
 
 /// What is evaluated.
@@ -52,15 +51,12 @@ pub enum Classes {
 /// Why an evaluation ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
-    /// A runtime failed.
+    /// A runtime failed, or the file is no classifier.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Score(#[from] ScoreError),
     /// Images cannot be read at all, or one of them is broken and that was not to be.
     #[error(transparent)]
     Data(#[from] DataSetError),
-    /// The file puts out no row of scores for each image.
-    #[error("the file puts out no row of classes for each image")]
-    NoScores,
     /// The file and the data set are of different classes.
     #[error("the data have {data} classes, the file has {file}")]
     Classes {
@@ -170,7 +166,7 @@ impl<P: Fn(u64) + Sync> Source<'_, P> {
     /// Runs batches until there are no more images.
     fn stream(&self, load: &Load) -> Result<Tally, EvalError> {
         let start = Instant::now();
-        let mut session = Session::load(load)?;
+        let mut session = Session::load(load).map_err(ScoreError::from)?;
         let mut tally = Tally { load: start.elapsed(), ..Tally::default() };
         let batch = load.inputs[0].shape[0];
         loop {
@@ -212,20 +208,12 @@ impl<P: Fn(u64) + Sync> Source<'_, P> {
         Ok(usable)
     }
 
-    /// Runs images, not more than a batch; images of nothing fill it up.
+    /// Runs images, not more than a batch.
     fn run(&self, session: &mut Session, load: &Load, images: &[Usable], tally: &mut Tally) -> Result<(), EvalError> {
-        let input = &load.inputs[0];
-        let mut values = Vec::with_capacity(input.shape.iter().product());
-        for image in images {
-            values.extend_from_slice(&image.values);
-        }
-        values.resize(input.shape.iter().product(), 0.0);
-        let tensor = Tensor::from(&Array { shape: input.shape.clone(), values });
-        let inputs: [NamedTensor; 1] = [(input.name.clone(), tensor)];
-        let ran = session.run(&inputs)?;
-        tally.inference += ran.time;
-        tally.placement = tally.placement.take().or(ran.placement);
-        let rows = scores(&ran.outputs, input.shape[0]).ok_or(EvalError::NoScores)?;
+        let Scored { rows, time, placement } =
+            score(session, load, images.iter().map(|image| image.values.as_slice()))?;
+        tally.inference += time;
+        tally.placement = tally.placement.take().or(placement);
         for (image, row) in images.iter().zip(&rows) {
             let label = self.job.classes.of(image.label, row.len())?;
             tally.predictions.push(Prediction::new(image.index, label, row));

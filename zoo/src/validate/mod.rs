@@ -7,7 +7,7 @@
 mod inner;
 mod tolerance;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bossnas_converter::onnx::{OnnxError, computed_values};
@@ -168,11 +168,6 @@ impl Subject<'_> {
         let mut session = Session::load(&load)?;
         let Ran { outputs, time, .. } = session.run(&self.inputs)?;
         Ok(Answer { outputs, load_time: session.load_time(), run_time: time })
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.file
     }
 }
 

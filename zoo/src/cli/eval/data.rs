@@ -38,6 +38,16 @@ impl Data {
     }
 }
 
+impl Data {
+    /// The names of the network's classes: its own, else those of the data if their order is the same.
+    pub(super) fn labels<'a>(&'a self, classifier: &'a Classifier) -> &'a [String] {
+        match (classifier.labels.as_slice(), &self.classes) {
+            ([], Classes::Counted(_)) => self.set.class_names().unwrap_or_default(),
+            (labels, _) => labels,
+        }
+    }
+}
+
 /// A path, or the folder of a data set that was fetched.
 fn folder(text: &str, context: &Context) -> anyhow::Result<PathBuf> {
     let path = Path::new(text);

@@ -127,8 +127,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     };
     let outcome = evaluate(&job, |done| bar.set(done)).map_err(|error| explain(error, path))?;
     drop(bar);
+    let labels = data.labels(&classifier);
     if let Some(csv) = &args.csv {
-        report::write_csv(csv, &outcome, &data, &classifier.labels)?;
+        report::write_csv(csv, &outcome, &data, labels)?;
     }
     let document = Document::new(
         args,
@@ -155,8 +156,7 @@ fn spread(len: usize, limit: Option<u32>) -> Vec<usize> {
 
 fn explain(error: EvalError, file: &std::path::Path) -> anyhow::Error {
     match error {
-        EvalError::Runtime(error) => Failure::from(error).into(),
-        EvalError::NoScores => super::classify::no_scores(file).into(),
+        EvalError::Score(error) => super::classify::explain(error, file).into(),
         EvalError::Data(error) => anyhow::Error::from(error),
         EvalError::Classes { .. } => Failure::failed(error.to_string())
             .hint("name the folders after the classes of the network, or by their numbers, or give a list of images")

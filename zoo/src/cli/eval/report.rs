@@ -108,7 +108,7 @@ impl Share {
         Self { right, value: if images > 0 { right as f64 / images as f64 } else { 0.0 }, low, high }
     }
 
-    /// `80.80 % (78.25 to 83.13)`.
+    /// `80.80 % (78.24 to 83.12)`.
     fn text(&self) -> String {
         format!("{:.2} % ({:.2} to {:.2})", self.value * 100.0, self.low * 100.0, self.high * 100.0)
     }
@@ -140,7 +140,7 @@ impl Document {
         let (top1, top5) = (Share::of(top1, images), Share::of(top5, images));
         let class = |(number, score): (usize, &ClassScore)| Class {
             number,
-            label: label(number, &classifier.labels),
+            label: label(number, data.labels(classifier)),
             images: score.images,
             top1: Share::of(score.top1, score.images),
             top5: Share::of(score.top5, score.images),
@@ -346,6 +346,6 @@ mod tests {
     fn a_share_holds_what_is_in_its_interval() {
         let share = Share::of(808, 1000);
         assert!(share.holds(80.8) && share.holds(82.0) && !share.holds(84.0));
-        assert_eq!(share.text(), "80.80 % (78.25 to 83.13)");
+        assert_eq!(share.text(), "80.80 % (78.24 to 83.12)");
     }
 }

@@ -88,7 +88,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if claimed.is_none() && args.checkpoint.is_some() {
         return Err(Failure::usage(format!("`{}` is none of ours: --checkpoint says nothing of it", args.model)).into());
     }
+    if let (Some(claimed), Some(size)) = (&claimed, args.size) {
+        claimed.check_asked(size, &args.model)?;
+    }
     let contenders = contenders(args, claimed.is_some(), context)?;
+    if let Some(claimed) = claimed.as_ref().filter(|_| contenders.contains(&Contender::Reference)) {
+        claimed.check_size()?;
+    }
     let inputs = inputs::of(args, &summary.inputs, claimed.as_ref())?;
     let allowance = Allowance::new(numerics(file)?, args.atol, args.rtol);
     let subject = Subject {

@@ -11,8 +11,10 @@ use bossnas_model::pass;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
 use bossnas_zoo::validate::Network;
+use bossnas_zoo::verify::check_size;
 
 use crate::cli::context::Context;
+use crate::cli::size::Size;
 use crate::cli::stored::Stored;
 
 /// A file of ours, what it says, and what of it holds.
@@ -60,6 +62,22 @@ impl Claimed {
             (None, None) => (None, "none: what it was made from is not here".to_owned()),
         };
         Ok(Some(Self { claims, defects, network, weights }))
+    }
+
+    /// A size that was asked for must be the file's own.
+    pub(super) fn check_asked(&self, asked: Size, name: &str) -> Result<(), Failure> {
+        let [height, width] = self.claims.options.size;
+        let own = Size { height, width };
+        if own == asked { Ok(()) } else { Err(Failure::usage(format!("`{name}` takes images of {own}, not {asked}"))) }
+    }
+
+    /// Whether the reference takes a bearable amount of memory.
+    pub(super) fn check_size(&self) -> Result<(), Failure> {
+        let Some(network) = &self.network else { return Ok(()) };
+        let options = self.claims.options;
+        check_size(&network.graph, options.batch, options.size).map_err(|error| {
+            Failure::failed(error.to_string()).hint("--against tract,ort-cpu does without the reference")
+        })
     }
 
     /// Whether the branches of the network are closed by their last factors.
