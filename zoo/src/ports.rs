@@ -97,13 +97,13 @@ pub fn fit(port: &Port, tensor: &Tensor) -> Result<Tensor, PortError> {
     tensor.cast(element).ok_or_else(|| PortError::Element { name: port.name.clone(), element, found: tensor.element() })
 }
 
-/// What the symbols of the inputs stand for, given tensors for them. A symbol that would stand for two things is left out:
+/// What the symbols of the inputs stand for, given what they are loaded for. A symbol that would stand for two things is left out:
 /// the runtime says what is wrong with it.
-pub fn symbols(ports: &[Port], inputs: &[NamedTensor]) -> Vec<(String, usize)> {
+pub fn symbols(ports: &[Port], inputs: &[InputSpec]) -> Vec<(String, usize)> {
     let mut symbols: Vec<(String, Option<usize>)> = Vec::new();
-    for (name, tensor) in inputs {
-        let shape = ports.iter().find(|port| port.name == *name).and_then(|port| port.shape.as_deref());
-        for (symbol, &extent) in shape.unwrap_or_default().iter().zip(tensor.shape()) {
+    for input in inputs {
+        let shape = ports.iter().find(|port| port.name == input.name).and_then(|port| port.shape.as_deref());
+        for (symbol, &extent) in shape.unwrap_or_default().iter().zip(&input.shape) {
             if symbol == "?" || symbol.parse::<usize>().is_ok() {
                 continue;
             }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_symbol_stands_for_one_extent() {
         let ports = [port("FLOAT", &["n", "m", "m", "3"])];
-        let symbols = symbols(&ports, &[("x".to_owned(), floats(&[2, 4, 5, 3]))]);
+        let symbols = symbols(&ports, &specs(&[("x".to_owned(), floats(&[2, 4, 5, 3]))]));
         assert_eq!(symbols, [("n".to_owned(), 2)]);
     }
 

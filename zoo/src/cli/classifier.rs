@@ -122,19 +122,9 @@ impl Classifier {
     pub(crate) fn load(&self, file: &Path, runtime: Runtime, settings: Settings, batch: usize) -> Load {
         let [height, width] = self.how.size;
         let shape = vec![batch, 3, height, width];
-        let declared = self.input.shape.as_deref().unwrap_or_default();
-        let symbols =
-            declared.iter().zip(&shape).filter(|(symbol, _)| *symbol != "?" && symbol.parse::<usize>().is_err());
-        let mut symbols: Vec<(String, usize)> = symbols.map(|(symbol, &extent)| (symbol.clone(), extent)).collect();
-        symbols.dedup();
-        Load {
-            model: file.to_owned(),
-            runtime,
-            inputs: vec![InputSpec { name: self.input.name.clone(), element: Element::Float32, shape }],
-            symbols,
-            outputs: None,
-            settings,
-        }
+        let inputs = vec![InputSpec { name: self.input.name.clone(), element: Element::Float32, shape }];
+        let symbols = ports::symbols(std::slice::from_ref(&self.input), &inputs);
+        Load { model: file.to_owned(), runtime, inputs, symbols, outputs: None, settings }
     }
 }
 

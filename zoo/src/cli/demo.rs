@@ -125,6 +125,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if args.json {
         return context.console.print(text);
     }
+    super::images::note_decoder(context.console);
     steps.farewell(&drawing, &exported.path, &image, start.elapsed())
 }
 

@@ -85,14 +85,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();
     let wanted = wanted(&targets, &summary.outputs)?;
     let source = summary.source().map(|source| source.to_string());
-    let load = Load {
-        model: file.clone(),
-        runtime,
-        inputs: ports::specs(&inputs),
-        symbols: ports::symbols(&summary.inputs, &inputs),
-        outputs: wanted,
-        settings,
-    };
+    let specs = ports::specs(&inputs);
+    let symbols = ports::symbols(&summary.inputs, &specs);
+    let load = Load { model: file.clone(), runtime, inputs: specs, symbols, outputs: wanted, settings };
     drop(summary);
 
     let mut session = Session::load(&load).map_err(Failure::from)?;

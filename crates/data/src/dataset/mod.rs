@@ -202,6 +202,22 @@ impl DataSet {
     }
 }
 
+/// The bytes of a file that should hold an image; one that is larger than any image is refused.
+fn read_image_file(path: &Path) -> Result<Vec<u8>, DataSetError> {
+    let file = SourceFile::open(path)?;
+    if file.len() > MAX_IMAGE_BYTES {
+        return Err(DataSetError::TooLarge { path: path.to_owned(), bytes: file.len(), limit: MAX_IMAGE_BYTES });
+    }
+    Ok(file.read_at(0, file.len())?)
+}
+
+/// The image in a file, whether it belongs to a data set or not.
+pub fn read_image(path: &Path, options: DecodeOptions) -> Result<RgbImage, DataSetError> {
+    let bytes = read_image_file(path)?;
+    let name = || path.to_string_lossy().into_owned();
+    decode_with(&bytes, options).map_err(|source| DataSetError::Image { name: name(), source })
+}
+
 impl Sample<'_> {
     /// What a report calls it: the path of its file, or the batch and the number in it. It is text from outside.
     pub fn name(&self) -> String {
@@ -213,14 +229,7 @@ impl Sample<'_> {
 
     pub(crate) fn read(&self) -> Result<Raw, DataSetError> {
         match self.place {
-            Place::File { root, path } => {
-                let file = SourceFile::open(root.join(path))?;
-                if file.len() > MAX_IMAGE_BYTES {
-                    let (path, bytes) = (file.path().to_owned(), file.len());
-                    return Err(DataSetError::TooLarge { path, bytes, limit: MAX_IMAGE_BYTES });
-                }
-                Ok(Raw::File(file.read_at(0, file.len())?))
-            }
+            Place::File { root, path } => Ok(Raw::File(read_image_file(&root.join(path))?)),
             Place::Row { batch, row } => {
                 let image = batch.image(row).ok_or(DataSetError::NoSample { index: row, len: batch.len() })?;
                 Ok(Raw::Row(image))

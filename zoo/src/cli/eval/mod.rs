@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bossnas_data::loader::LoaderOptions;
 use bossnas_report::{Counted, Failure};
-use bossnas_zoo::eval::{EvalError, Job, evaluate, streams};
+use bossnas_zoo::eval::{EvalError, Job, Outcome, evaluate, streams};
+use bossnas_zoo::runtime::Load;
 use clap::ValueEnum;
 
 use self::data::Data;
@@ -80,6 +81,16 @@ enum SplitArg {
     Train,
 }
 
+/// Everything that a report is made of.
+struct Evaluated<'a> {
+    args: &'a Args,
+    model: &'a ModelFile,
+    classifier: &'a Classifier,
+    data: &'a Data,
+    streams: &'a [Load],
+    outcome: &'a Outcome,
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let runtime = args.runtime.runtime()?;
     let settings = args.runtime.settings(runtime)?;
@@ -116,7 +127,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let progress = context.console.progress();
     let bar = progress.bar_of(&args.data, Counted::Things("images"));
     bar.start(0, Some(indices.len() as u64));
-    let threads = streams.iter().filter_map(|stream| stream.settings.threads).sum();
     let job = Job {
         streams,
         data: Arc::clone(&data.set),
@@ -131,17 +141,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if let Some(csv) = &args.csv {
         report::write_csv(csv, &outcome, &data, labels)?;
     }
-    let document = Document::new(
+    let evaluated = Evaluated {
         args,
-        &model,
-        &classifier,
-        &data,
-        runtime,
-        batch,
-        [job.streams.len(), threads],
-        &outcome,
-        context,
-    )?;
+        model: &model,
+        classifier: &classifier,
+        data: &data,
+        streams: &job.streams,
+        outcome: &outcome,
+    };
+    let document = Document::new(&evaluated, context)?;
     if args.json {
         return context.console.json("eval", &document);
     }

@@ -11,14 +11,12 @@ use bossnas_hub::cache::Trust;
 use bossnas_report::statistics::wilson;
 use bossnas_report::{Align, Table, escape, units};
 use bossnas_zoo::eval::{ClassScore, Outcome, Scores};
-use bossnas_zoo::runtime::Runtime;
 use serde::Serialize;
 
-use super::Args;
 use super::data::Data;
+use super::{Args, Evaluated};
 use crate::cli::classifier::Classifier;
 use crate::cli::context::Context;
-use crate::cli::model_file::ModelFile;
 use crate::cli::runtime::{self, PlacementReport};
 
 /// Broken images that are named on stderr; all are in the JSON document.
@@ -123,18 +121,9 @@ fn label(class: usize, labels: &[String]) -> String {
 }
 
 impl Document {
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
-        args: &Args,
-        model: &ModelFile,
-        classifier: &Classifier,
-        data: &Data,
-        runtime: Runtime,
-        batch: usize,
-        [streams, threads]: [usize; 2],
-        outcome: &Outcome,
-        context: &Context,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(evaluated: &Evaluated<'_>, context: &Context) -> anyhow::Result<Self> {
+        let &Evaluated { args, model, classifier, data, streams, outcome } = evaluated;
+        let runtime = streams[0].runtime;
         let scores = Scores::of(&outcome.predictions);
         let ClassScore { images, top1, top5 } = scores.all;
         let (top1, top5) = (Share::of(top1, images), Share::of(top5, images));
@@ -154,9 +143,9 @@ impl Document {
             data: data.set.path().display().to_string(),
             layout: data.set.layout().name(),
             runtime: runtime.name(),
-            batch,
-            streams,
-            threads,
+            batch: streams[0].inputs[0].shape[0],
+            streams: streams.len(),
+            threads: streams.iter().map(|stream| stream.settings.thread_count()).sum(),
             jpeg_decoder: jpeg_decoder().name(),
             exif: args.exif,
             samples: data.set.len(),

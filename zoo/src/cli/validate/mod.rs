@@ -18,7 +18,7 @@ use bossnas_zoo::validate::{Allowance, Contender, ContenderError, Row, Subject, 
 use self::network::Claimed;
 use self::report::{Document, Inside};
 use super::context::Context;
-use super::model_file;
+use super::model_file::{self, ModelFile};
 use super::runtime::parse_tolerance;
 use super::size::Size;
 
@@ -80,6 +80,16 @@ fn parse_contender(text: &str) -> Result<Contender, String> {
     })
 }
 
+/// What a validation found.
+struct Findings<'a> {
+    model: &'a ModelFile,
+    claimed: Option<&'a Claimed>,
+    subject: &'a Subject<'a>,
+    allowance: Allowance,
+    rows: &'a [Row],
+    inside: Vec<Inside>,
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let model = model_file::find_or_untrained(&args.model, args.size, context)?;
     let file = model.path.as_path();
@@ -99,7 +109,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let allowance = Allowance::new(numerics(file)?, args.atol, args.rtol);
     let subject = Subject {
         file: file.to_owned(),
-        symbols: ports::symbols(&summary.inputs, &inputs),
+        symbols: ports::symbols(&summary.inputs, &ports::specs(&inputs)),
         inputs,
         network: claimed.as_ref().and_then(|claimed| claimed.network.as_ref()),
         settings: bossnas_zoo::runtime::Settings { threads: args.threads.map(usize::from), ..Default::default() },
@@ -109,7 +119,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     })?;
     let inside = inside(args, &subject, claimed.as_ref(), &rows, allowance.inside(), context)?;
     let title = if model.is_scratch() { Path::new(&args.model) } else { file };
-    let document = Document::new(title, &model, claimed.as_ref(), &subject, &summary, allowance, &rows, inside);
+    let findings =
+        Findings { model: &model, claimed: claimed.as_ref(), subject: &subject, allowance, rows: &rows, inside };
+    let document = Document::new(title, summary.source(), findings);
     if args.json {
         context.console.json("validate", &document)?;
     } else {

@@ -2,18 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use bossnas_converter::onnx::Defect;
-use bossnas_converter::onnx::summary::Summary;
+use bossnas_converter::onnx::{Defect, Source};
 use bossnas_hub::cache::Trust;
 use bossnas_report::{Align, Table, escape, units};
 use bossnas_zoo::compare::Comparison;
 use bossnas_zoo::runtime::{NamedTensor, Runtime};
-use bossnas_zoo::validate::{Allowance, Contender, Row, Scan, Subject};
+use bossnas_zoo::validate::{Allowance, Contender, Row, Scan};
 use serde::Serialize;
 
-use super::network::Claimed;
+use super::Findings;
 use crate::cli::context::Context;
-use crate::cli::model_file::ModelFile;
 
 /// Defects that are shown; all are in the JSON document.
 const SHOWN: usize = 10;
@@ -138,17 +136,8 @@ fn place(value: &str, op: &str, ours: bool) -> String {
 }
 
 impl Document {
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
-        title: &Path,
-        model: &ModelFile,
-        claimed: Option<&Claimed>,
-        subject: &Subject<'_>,
-        summary: &Summary,
-        allowance: Allowance,
-        rows: &[Row],
-        inside: Vec<Inside>,
-    ) -> Self {
+    pub(super) fn new(title: &Path, source: Option<Source>, findings: Findings<'_>) -> Self {
+        let Findings { model, claimed, subject, allowance, rows, inside } = findings;
         let input = |(name, tensor): &NamedTensor| Input {
             name: name.clone(),
             dtype: tensor.element().name(),
@@ -165,7 +154,7 @@ impl Document {
         Self {
             file: title.to_owned(),
             ours: claimed.is_some(),
-            weights: summary.source().map(|source| source.to_string()),
+            weights: source.map(|source| source.to_string()),
             trust: model.trust.map(Trust::name),
             reference_weights: claimed.map(|claimed| claimed.weights.clone()),
             defects,
