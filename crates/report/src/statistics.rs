@@ -8,7 +8,7 @@ const Z95: f64 = 1.959_963_984_540_054;
 ///
 /// ```
 /// let [low, high] = bossnas_report::statistics::wilson(808, 1000);
-/// assert!((low - 0.78244).abs() < 1e-5 && (high - 0.83122).abs() < 1e-5);
+/// assert!((low - 0.78243).abs() < 1e-5 && (high - 0.83122).abs() < 1e-5);
 /// ```
 pub fn wilson(successes: u64, trials: u64) -> [f64; 2] {
     if trials == 0 {

@@ -24,6 +24,8 @@ const NAMED: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Document {
+    /// As it was asked for.
+    model: String,
     file: PathBuf,
     weights: Option<String>,
     trust: Option<&'static str>,
@@ -137,6 +139,7 @@ impl Document {
         let used = |(_, score): &(usize, &ClassScore)| score.images > 0;
         let seconds = |time: Duration| time.as_secs_f64();
         Ok(Self {
+            model: args.model.clone(),
             file: model.path.clone(),
             weights: classifier.source.as_ref().map(ToString::to_string),
             trust: model.trust.map(Trust::name),
@@ -179,7 +182,7 @@ impl Document {
     pub(super) fn print(&self, args: &Args, context: &Context) -> anyhow::Result<()> {
         let console = context.console;
         let style = console.style();
-        console.line(style.bold(escape(&self.file.display().to_string())))?;
+        console.line(style.bold(escape(&self.model)))?;
         let broken = if self.broken.is_empty() { String::new() } else { format!(", {} broken", self.broken.len()) };
         let s = &self.seconds;
         let per_image = |seconds: f64| units::duration(Duration::from_secs_f64(seconds / self.images.max(1) as f64));

@@ -4,7 +4,7 @@ mod inputs;
 mod network;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bossnas_converter::onnx::numerics;
 use bossnas_converter::onnx::summary::Summary;
@@ -118,10 +118,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         context.console.detail(format_args!("{}: running", contender.name()));
     })?;
     let inside = inside(args, &subject, claimed.as_ref(), &rows, allowance.inside(), context)?;
-    let title = if model.is_scratch() { Path::new(&args.model) } else { file };
     let findings =
         Findings { model: &model, claimed: claimed.as_ref(), subject: &subject, allowance, rows: &rows, inside };
-    let document = Document::new(title, summary.source(), findings);
+    let document = Document::new(&args.model, summary.source(), findings);
     if args.json {
         context.console.json("validate", &document)?;
     } else {

@@ -1,6 +1,6 @@
 //! What a validation found, as a table and as JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bossnas_converter::onnx::{Defect, Source};
 use bossnas_hub::cache::Trust;
@@ -18,7 +18,10 @@ const SHOWN: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Document {
-    file: PathBuf,
+    /// As it was asked for.
+    model: String,
+    /// The file that was run; null for one that was made for this command alone.
+    file: Option<PathBuf>,
     /// Whether the file is one of ours.
     ours: bool,
     /// Where the weights of a file of ours come from.
@@ -136,7 +139,7 @@ fn place(value: &str, op: &str, ours: bool) -> String {
 }
 
 impl Document {
-    pub(super) fn new(title: &Path, source: Option<Source>, findings: Findings<'_>) -> Self {
+    pub(super) fn new(asked: &str, source: Option<Source>, findings: Findings<'_>) -> Self {
         let Findings { model, claimed, subject, allowance, rows, inside } = findings;
         let input = |(name, tensor): &NamedTensor| Input {
             name: name.clone(),
@@ -152,7 +155,8 @@ impl Document {
             claimed.iter().flat_map(|claimed| claimed.defects.iter().map(defective)).collect();
         let sound = defects.is_empty() && inside.iter().all(|inside| inside.first.is_none());
         Self {
-            file: title.to_owned(),
+            model: asked.to_owned(),
+            file: (!model.is_scratch()).then(|| model.path.clone()),
             ours: claimed.is_some(),
             weights: source.map(|source| source.to_string()),
             trust: model.trust.map(Trust::name),
@@ -168,7 +172,7 @@ impl Document {
 
     pub(super) fn print(&self, context: &Context) -> anyhow::Result<()> {
         let style = context.console.style();
-        context.console.line(style.bold(escape(&self.file.display().to_string())))?;
+        context.console.line(style.bold(escape(&self.model)))?;
         let shape = |shape: &[usize]| shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
         let inputs = self.inputs.iter().map(|input| format!("{} {} {}", input.name, input.dtype, shape(&input.shape)));
         let inputs: Vec<String> = inputs.collect();
