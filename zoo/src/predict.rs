@@ -24,12 +24,13 @@ pub fn best<L: AsRef<str>>(logits: &[f32], labels: &[L], count: usize) -> Vec<Gu
     let sum: f64 = weights.iter().sum();
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-    let guess = |class: usize| Guess {
-        class,
-        label: labels.get(class).map_or_else(|| format!("class {class}"), |label| label.as_ref().to_owned()),
-        probability: weights[class] / sum,
-    };
+    let guess = |class: usize| Guess { class, label: label(class, labels), probability: weights[class] / sum };
     order.into_iter().take(count).map(guess).collect()
+}
+
+/// What a class is called: its number where `labels` do not name it.
+pub fn label<L: AsRef<str>>(class: usize, labels: &[L]) -> String {
+    labels.get(class).map_or_else(|| format!("class {class}"), |label| label.as_ref().to_owned())
 }
 
 /// The scores of each of `images` images, from the first output that is a matrix with a row for each (further extents of 1

@@ -1,8 +1,11 @@
 //! Which processors threads run on.
 
-/// Binds the calling thread, and those that it will start, to `cpus`. Where the system knows no such thing, or has no such
-/// processor, it stays free: [`check`] says so beforehand.
+/// Binds the calling thread, and those that it will start, to `cpus`. Without any, where the system knows no such thing, or
+/// has no such processor, it stays free: who asks for processors is checked beforehand, against [`allowed`].
 pub(super) fn bind(cpus: &[usize]) {
+    if cpus.is_empty() {
+        return;
+    }
     #[cfg(target_os = "linux")]
     {
         let mut set = rustix::thread::CpuSet::new();

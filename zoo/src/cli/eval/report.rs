@@ -11,6 +11,7 @@ use bossnas_hub::cache::Trust;
 use bossnas_report::statistics::wilson;
 use bossnas_report::{Align, Table, escape, units};
 use bossnas_zoo::eval::{ClassScore, Outcome, Scores};
+use bossnas_zoo::predict::label;
 use serde::Serialize;
 
 use super::data::Data;
@@ -116,10 +117,6 @@ impl Share {
     fn holds(&self, per_cent: f64) -> bool {
         (self.low..=self.high).contains(&(per_cent / 100.0))
     }
-}
-
-fn label(class: usize, labels: &[String]) -> String {
-    labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
 }
 
 impl Document {

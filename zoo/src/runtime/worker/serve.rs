@@ -42,34 +42,23 @@ fn load(load: &Load, library: Option<&Path>) -> Result<(Box<dyn Engine>, f64), R
     if let Some(limit) = settings.memory_limit {
         limit_memory(limit)?;
     }
+    let caller = settings.cpus.get(..1).unwrap_or_default();
     let start = Instant::now();
     let engine: Box<dyn Engine> = match (load.runtime, library) {
         (Runtime::Tract, _) => {
-            bind_caller(&settings.cpus);
+            affinity::bind(caller);
             Box::new(tract::engine(load)?)
         }
         (Runtime::Ort(provider), Some(library)) => {
             // Libraries that start threads of their own keep them where this one may run.
-            affinity_of_all(&settings.cpus);
+            affinity::bind(&settings.cpus);
             let engine = Ort::load(load, provider, library)?;
-            bind_caller(&settings.cpus);
+            affinity::bind(caller);
             Box::new(engine)
         }
         (Runtime::Ort(_), None) => return Err(RuntimeError::failed("no library of ONNX Runtime was named")),
     };
     Ok((engine, start.elapsed().as_secs_f64()))
-}
-
-fn affinity_of_all(cpus: &[usize]) {
-    if !cpus.is_empty() {
-        affinity::bind(cpus);
-    }
-}
-
-fn bind_caller(cpus: &[usize]) {
-    if let Some(&first) = cpus.first() {
-        affinity::bind(&[first]);
-    }
 }
 
 fn run(engine: &mut dyn Engine, tensors: &[NamedTensor]) -> Result<(Answer, Vec<NamedTensor>), RuntimeError> {
