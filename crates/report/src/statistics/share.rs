@@ -1,7 +1,6 @@
-//! Statistics of counts and samples.
+//! Shares of counts.
 
-/// The standard normal quantile of a two-sided interval of 95 %.
-const Z95: f64 = 1.959_963_984_540_054;
+use super::Z95;
 
 /// The 95 % interval of a share of which `successes` of `trials` were seen, by Wilson's score (E. B. Wilson, 1927): it
 /// stays within 0 and 1 and is right for few trials too. Everything between 0 and 1 for no trials.
