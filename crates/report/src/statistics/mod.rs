@@ -1,7 +1,11 @@
 //! Statistics of counts and samples.
 
+mod blocks;
+mod sample;
 mod share;
 
+pub use blocks::{Blocks, Estimate, Pairing};
+pub use sample::{ABOVE, mean, median, median_absolute_deviation, percentile, variation};
 pub use share::wilson;
 
 /// The standard normal quantile of a two-sided interval of 95 %.
