@@ -1,7 +1,9 @@
 //! Options that say what runs a file, and how.
 
 use bossnas_report::Failure;
-use bossnas_zoo::runtime::{Optimisation, Placement, Provider, Runtime, Settings, Share, allowed_cpus, available_cpus};
+use bossnas_zoo::runtime::{
+    Optimisation, Placement, Precision, Provider, Runtime, Settings, Share, allowed_cpus, available_cpus,
+};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
@@ -19,6 +21,17 @@ pub(crate) struct RuntimeArgs {
     /// Threads that compute one run [default: all processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// The type that the provider multiplies in: f32, tf32 (cuda), bf16 or f16 (openvino, tensorrt)
+    #[arg(long, value_name = "P", default_value = "f32", hide_possible_values = true, value_parser = precision_parser())]
+    precision: Precision,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// How a file is run, whatever runs it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Runtime")]
+pub(crate) struct HowArgs {
     /// Bind each thread to a processor: those that are named, or the first ones
     #[arg(long, value_name = "CPUS", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     pin: Option<Pin>,
@@ -43,7 +56,7 @@ enum Family {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Level {
+pub(crate) enum Level {
     None,
     Basic,
     Extended,
@@ -52,7 +65,7 @@ enum Level {
 
 /// Processors to bind threads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pin {
+pub(crate) enum Pin {
     Auto,
     Cpus(Vec<usize>),
 }
@@ -116,6 +129,14 @@ pub(crate) fn provider_parser() -> impl TypedValueParser<Value = Runtime> {
     })
 }
 
+/// The name of a precision.
+pub(crate) fn precision_parser() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).map(|name| {
+        let precision = Precision::ALL.into_iter().find(|precision| precision.name() == name);
+        precision.unwrap_or_default()
+    })
+}
+
 impl RuntimeArgs {
     /// What runs the file.
     pub(crate) fn runtime(&self) -> Result<Runtime, Failure> {
@@ -137,6 +158,18 @@ impl RuntimeArgs {
 
     /// How `runtime` runs it. What it does not know is refused.
     pub(crate) fn settings(&self, runtime: Runtime) -> Result<Settings, Failure> {
+        self.how.settings(runtime, self.threads.map(usize::from), self.precision)
+    }
+}
+
+impl HowArgs {
+    /// How `runtime` runs a file. What it does not know is refused.
+    pub(crate) fn settings(
+        &self,
+        runtime: Runtime,
+        threads: Option<usize>,
+        precision: Precision,
+    ) -> Result<Settings, Failure> {
         if runtime == Runtime::Tract {
             let given = [
                 (self.graph_optimization.is_some(), "--graph-optimization"),
@@ -149,7 +182,12 @@ impl RuntimeArgs {
                 );
             }
         }
-        let threads = self.threads.map(usize::from);
+        if !runtime.precisions().contains(&precision) {
+            let able = |runtime: &Runtime| runtime.precisions().contains(&precision);
+            let able: Vec<&str> = Runtime::all().filter(able).map(Runtime::name).collect();
+            let message = format!("{runtime} cannot be told to compute in {}", precision.name());
+            return Err(Failure::usage(message).hint(format!("those that can: {}", able.join(", "))));
+        }
         let cpus = self.pin.as_ref().map(|pin| pin.cpus(threads)).transpose()?.unwrap_or_default();
         Ok(Settings {
             threads: threads.or((!cpus.is_empty()).then_some(cpus.len())),
@@ -160,6 +198,7 @@ impl RuntimeArgs {
                 Some(Level::Extended) => Optimisation::Extended,
                 Some(Level::All) | None => Optimisation::All,
             },
+            precision,
             io_binding: self.io_binding,
             memory_limit: self.memory_limit,
             allow_fallback: self.allow_fallback,

@@ -13,6 +13,12 @@ pub(super) trait Engine {
     /// Runs on inputs of the names, types and shapes that it was loaded for.
     fn run(&mut self, inputs: &[NamedTensor]) -> Result<Vec<NamedTensor>, RuntimeError>;
 
+    /// Takes inputs that [`Engine::repeat`] runs on, in the form in which the runtime reads them.
+    fn hold(&mut self, inputs: &[NamedTensor]) -> Result<(), RuntimeError>;
+
+    /// Runs on the inputs that are held: from values in memory to outputs in memory that a caller could read.
+    fn repeat(&mut self) -> Result<(), RuntimeError>;
+
     /// Which build of the runtime it is, in its own words.
     fn build(&self) -> Option<String>;
 

@@ -29,9 +29,9 @@ pub use error::{Kind, RuntimeError};
 pub use placement::{Placement, Share};
 pub use probe::{Works, probe};
 pub use provider::{Provider, Runtime};
-pub use settings::{InputSpec, Load, Optimisation, Settings, available_cpus};
+pub use settings::{InputSpec, Load, Optimisation, Precision, Settings, available_cpus};
 pub use tract::{Tract, TractError};
-pub use worker::{ARGUMENT as WORKER, Ran, Session, serve};
+pub use worker::{ARGUMENT as WORKER, Pace, Ran, Repeated, Session, serve};
 
 /// A float32 value and its name in the file.
 pub type Named = (String, Array);

@@ -3,6 +3,8 @@
 use bossnas_native::Part;
 use serde::{Deserialize, Serialize};
 
+use super::settings::Precision;
+
 /// What runs a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -24,6 +26,14 @@ impl Runtime {
         match self {
             Self::Tract => "tract",
             Self::Ort(provider) => provider.row().runtime,
+        }
+    }
+
+    /// Types that it can be told to multiply in; whether the device has them is another matter.
+    pub const fn precisions(self) -> &'static [Precision] {
+        match self {
+            Self::Tract => &[Precision::F32],
+            Self::Ort(provider) => provider.precisions(),
         }
     }
 
@@ -71,6 +81,8 @@ struct Row {
     parts: &'static [Part],
     /// What it needs beside its library.
     needs: Option<&'static str>,
+    /// Types that it can be told to multiply in.
+    precisions: &'static [Precision],
 }
 
 /// Only the builds for Apple's systems have it.
@@ -92,6 +104,7 @@ impl Provider {
                 canonical: "CPUExecutionProvider",
                 parts: &[Part::OnnxRuntime, Part::OnnxRuntimeOpenVino, Part::OnnxRuntimeGpu],
                 needs: None,
+                precisions: &[Precision::F32],
             },
             Self::Cuda => &Row {
                 name: "cuda",
@@ -99,6 +112,7 @@ impl Provider {
                 canonical: "CUDAExecutionProvider",
                 parts: &[Part::OnnxRuntimeGpu],
                 needs: Some("an NVIDIA GPU and its driver"),
+                precisions: &[Precision::F32, Precision::Tf32],
             },
             Self::TensorRt => &Row {
                 name: "tensorrt",
@@ -106,6 +120,7 @@ impl Provider {
                 canonical: "TensorrtExecutionProvider",
                 parts: &[Part::OnnxRuntimeGpu],
                 needs: Some("an NVIDIA GPU, its driver, and TensorRT's own libraries (libnvinfer)"),
+                precisions: &[Precision::F32, Precision::Bf16, Precision::F16],
             },
             Self::OpenVino => &Row {
                 name: "openvino",
@@ -113,6 +128,7 @@ impl Provider {
                 canonical: "OpenVINOExecutionProvider",
                 parts: &[Part::OnnxRuntimeOpenVino],
                 needs: None,
+                precisions: &[Precision::F32, Precision::Bf16, Precision::F16],
             },
             Self::CoreMl => &Row {
                 name: "coreml",
@@ -120,6 +136,7 @@ impl Provider {
                 canonical: "CoreMLExecutionProvider",
                 parts: COREML,
                 needs: Some("macOS or iOS"),
+                precisions: &[Precision::F32],
             },
             Self::DirectMl => &Row {
                 name: "directml",
@@ -127,6 +144,7 @@ impl Provider {
                 canonical: "DmlExecutionProvider",
                 parts: &[],
                 needs: Some("Windows and a build of ONNX Runtime with DirectML"),
+                precisions: &[Precision::F32],
             },
             Self::Xnnpack => &Row {
                 name: "xnnpack",
@@ -134,6 +152,7 @@ impl Provider {
                 canonical: "XnnpackExecutionProvider",
                 parts: &[],
                 needs: Some("a build of ONNX Runtime with XNNPACK"),
+                precisions: &[Precision::F32],
             },
         }
     }
@@ -156,6 +175,11 @@ impl Provider {
     /// What it needs beside its library.
     pub const fn needs(self) -> Option<&'static str> {
         self.row().needs
+    }
+
+    /// Types that it can be told to multiply in; whether the device has them is another matter.
+    pub const fn precisions(self) -> &'static [Precision] {
+        self.row().precisions
     }
 
     /// Whether it computes in memory of its own, which a limit on addresses does not bound (and would break).

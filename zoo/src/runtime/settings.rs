@@ -22,6 +22,45 @@ pub enum Optimisation {
     All,
 }
 
+/// The type that a provider multiplies in, where a file says float32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// float32, as the file says.
+    #[default]
+    F32,
+    /// Ten bits of mantissa, sums in float32 (NVIDIA's TensorFloat-32).
+    Tf32,
+    /// bfloat16: seven bits of mantissa.
+    Bf16,
+    /// float16: ten bits of mantissa, numbers up to 65504.
+    F16,
+}
+
+impl Precision {
+    /// All of them, the exact one first.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::Bf16, Self::F16];
+
+    /// `f32`, `tf32`, `bf16`, `f16`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
+
+    /// Half of the distance from 1 to the next number.
+    pub const fn unit_roundoff(self) -> f64 {
+        match self {
+            Self::F32 => 1.0 / (1_u64 << 24) as f64,
+            Self::Tf32 | Self::F16 => 1.0 / (1_u64 << 11) as f64,
+            Self::Bf16 => 1.0 / (1_u64 << 8) as f64,
+        }
+    }
+}
+
 /// How a file is run. What a runtime does not know is refused, not ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
@@ -31,6 +70,9 @@ pub struct Settings {
     pub cpus: Vec<usize>,
     /// How much the graph may be changed.
     pub optimisation: Optimisation,
+    /// The type that is multiplied in.
+    #[serde(default)]
+    pub precision: Precision,
     /// Inputs and outputs are bound once to memory that the runtime knows.
     pub io_binding: bool,
     /// Most bytes of addresses that the process of the runtime may take.

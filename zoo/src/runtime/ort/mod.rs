@@ -9,7 +9,7 @@ use std::path::Path;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::Session;
+use ort::session::{IoBinding, Session, SessionInputValue};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::DynValue;
 use tempfile::TempDir;
@@ -29,10 +29,18 @@ pub(super) struct Ort {
     io_binding: bool,
     allow_fallback: bool,
     outputs: Vec<String>,
+    /// What [`Engine::repeat`] runs on.
+    held: Held,
     /// Where a profile is being written.
     profile: Option<TempDir>,
     /// What the profile of the first run said.
     placement: Option<Placement>,
+}
+
+/// Inputs that are run on again and again.
+enum Held {
+    Values(Vec<(String, DynValue)>),
+    Bound(IoBinding),
 }
 
 impl Ort {
@@ -62,6 +70,7 @@ impl Ort {
             io_binding: settings.io_binding,
             allow_fallback: settings.allow_fallback,
             outputs,
+            held: Held::Values(Vec::new()),
             profile,
             placement: None,
         })
@@ -93,10 +102,10 @@ impl Ort {
     }
 
     /// Inputs where the provider wants them, outputs where they are read.
-    fn bind(&self, values: &[(&str, DynValue)]) -> ort::Result<ort::session::IoBinding> {
+    fn bind<N: AsRef<str>>(&self, values: &[(N, DynValue)]) -> ort::Result<IoBinding> {
         let mut binding = self.session.create_binding()?;
         for (name, value) in values {
-            binding.bind_input(*name, value)?;
+            binding.bind_input(name.as_ref(), value)?;
         }
         let memory = MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::CPUOutput)?;
         for name in &self.outputs {
@@ -133,6 +142,35 @@ impl Engine for Ort {
         let outputs = self.compute(inputs)?;
         self.read_profile()?;
         Ok(outputs)
+    }
+
+    fn hold(&mut self, inputs: &[NamedTensor]) -> Result<(), RuntimeError> {
+        let values = inputs.iter().map(|(name, tensor)| Ok((name.clone(), to_ort(tensor)?)));
+        let values: Vec<(String, DynValue)> = values.collect::<Result<_, RuntimeError>>()?;
+        self.held = if self.io_binding {
+            Held::Bound(self.bind(&values).map_err(|error| self.failed(error))?)
+        } else {
+            Held::Values(values)
+        };
+        Ok(())
+    }
+
+    fn repeat(&mut self) -> Result<(), RuntimeError> {
+        let outputs = match &self.held {
+            Held::Values(values) => {
+                let values: Vec<(&str, SessionInputValue<'_>)> =
+                    values.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
+                self.session.run(values)
+            }
+            Held::Bound(binding) => self.session.run_binding(binding),
+        };
+        match outputs {
+            Ok(outputs) => drop(std::hint::black_box(outputs)),
+            Err(error) => {
+                return Err(RuntimeError::failed(format!("ONNX Runtime failed to run {}: {error}", self.model)));
+            }
+        }
+        Ok(())
     }
 
     fn build(&self) -> Option<String> {

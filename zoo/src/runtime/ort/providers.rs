@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use ort::ep::{self, ExecutionProvider as _, ExecutionProviderDispatch};
+use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProvider as _, ExecutionProviderDispatch};
 use ort::session::builder::SessionBuilder;
 
-use crate::runtime::error::RuntimeError;
+use crate::runtime::error::{Kind, RuntimeError};
 use crate::runtime::library::install;
 use crate::runtime::provider::Provider;
-use crate::runtime::settings::{Load, Settings};
+use crate::runtime::settings::{Load, Precision, Settings};
 
 /// Whether the loaded library was built with `provider`.
 fn is_built_in(provider: Provider) -> bool {
@@ -31,6 +31,11 @@ pub(super) fn register(
     settings: &Settings,
     library: &Path,
 ) -> Result<SessionBuilder, RuntimeError> {
+    let precision = settings.precision;
+    if !provider.precisions().contains(&precision) {
+        let message = format!("{} cannot be told to compute in {}", provider.name(), precision.name());
+        return Err(RuntimeError::new(Kind::Usage, message));
+    }
     if provider == Provider::Cpu {
         return Ok(builder);
     }
@@ -48,9 +53,17 @@ pub(super) fn register(
     let threads = settings.thread_count();
     let dispatch: ExecutionProviderDispatch = match provider {
         Provider::Cpu => ep::CPU::default().build(),
-        Provider::Cuda => ep::CUDA::default().build(),
-        Provider::TensorRt => ep::TensorRT::default().build(),
-        Provider::OpenVino => ep::OpenVINO::default().with_device_type("CPU").with_num_threads(threads).build(),
+        // It takes TensorFloat-32 when it isn't told.
+        Provider::Cuda => ep::CUDA::default().with_tf32(precision == Precision::Tf32).build(),
+        Provider::TensorRt => ep::TensorRT::default()
+            .with_fp16(precision == Precision::F16)
+            .with_bf16(precision == Precision::Bf16)
+            .build(),
+        Provider::OpenVino => ep::OpenVINO::default()
+            .with_device_type("CPU")
+            .with_num_threads(threads)
+            .with_arbitrary_config("load_config", openvino_config(precision))
+            .build(),
         Provider::CoreMl => ep::CoreML::default().build(),
         Provider::DirectMl => ep::DirectML::default().build(),
         Provider::Xnnpack => {
@@ -61,6 +74,11 @@ pub(super) fn register(
     builder
         .with_execution_providers([dispatch.error_on_failure()])
         .map_err(|error| unavailable(provider, library, &error.to_string()))
+}
+
+/// OpenVINO takes bfloat16 where a processor has it, unless it is told; its own option for precision does not reach that.
+fn openvino_config(precision: Precision) -> String {
+    format!(r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{}"}}}}"#, precision.name())
 }
 
 /// Why a file could not be loaded: often it is only then that a provider finds out that it cannot run.

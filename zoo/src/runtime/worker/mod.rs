@@ -4,10 +4,12 @@
 //! millisecond or two, and which leave nothing behind when a process dies.
 
 mod protocol;
+mod repeat;
 mod serve;
 mod session;
 
 pub use serve::serve;
+pub use protocol::{Pace, Repeated};
 pub use session::{Ran, Session};
 
 /// The argument that makes the program a worker.

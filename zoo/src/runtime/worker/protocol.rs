@@ -24,6 +24,41 @@ pub(super) enum Request {
     Load(Box<Load>, Option<PathBuf>),
     /// Run it on the tensors that follow.
     Run,
+    /// Keep the tensors that follow for repeated runs.
+    Hold,
+    /// Run it again and again on what is kept, and measure.
+    Repeat(Pace),
+}
+
+/// When runs begin, and how many there are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Pace {
+    /// One after the other, after some that are not counted: until `seconds` have passed, but so many at least and at most.
+    Loop {
+        /// Runs before the first that is counted.
+        settle: u32,
+        /// Time that the counted runs should take.
+        seconds: f64,
+        /// Fewest runs that are counted.
+        least: u32,
+        /// Most runs that are counted.
+        most: u32,
+    },
+    /// At these times, in nanoseconds from the start, in order. A run whose time comes while another is under way waits.
+    Arrivals(Vec<u64>),
+}
+
+/// What was measured of repeated runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Repeated {
+    /// Of each run its nanoseconds: from its beginning, or from its arrival, to its end.
+    pub nanoseconds: Vec<u64>,
+    /// Nanoseconds from the first beginning to the last end.
+    pub elapsed: u64,
+    /// Nanoseconds that all threads of the process computed meanwhile.
+    pub processor: u64,
+    /// How often the system took a processor from one of its threads meanwhile; `None` where it does not say.
+    pub preempted: Option<u64>,
 }
 
 /// What it answers.
@@ -38,6 +73,8 @@ pub(super) enum Answer {
         seconds: f64,
         placement: Option<Placement>,
     },
+    Held,
+    Repeated(Repeated),
     Failed(RuntimeError),
 }
 

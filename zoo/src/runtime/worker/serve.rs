@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::protocol::{Answer, Request, receive, send};
+use super::repeat::repeat;
 use crate::runtime::engine::{Engine, NamedTensor};
 use crate::runtime::error::RuntimeError;
 use crate::runtime::ort::Ort;
@@ -24,8 +25,8 @@ pub fn serve() -> io::Result<()> {
                 engine = Some(loaded);
                 (Answer::Loaded { seconds, build }, Vec::new())
             }),
-            Request::Run => match &mut engine {
-                Some(engine) => run(engine.as_mut(), &tensors),
+            request => match &mut engine {
+                Some(engine) => answer(engine.as_mut(), &request, &tensors),
                 None => Err(RuntimeError::failed("nothing was loaded")),
             },
         };
@@ -59,6 +60,18 @@ fn load(load: &Load, library: Option<&Path>) -> Result<(Box<dyn Engine>, f64), R
         (Runtime::Ort(_), None) => return Err(RuntimeError::failed("no library of ONNX Runtime was named")),
     };
     Ok((engine, start.elapsed().as_secs_f64()))
+}
+
+fn answer(
+    engine: &mut dyn Engine,
+    request: &Request,
+    tensors: &[NamedTensor],
+) -> Result<(Answer, Vec<NamedTensor>), RuntimeError> {
+    match request {
+        Request::Load(..) | Request::Run => run(engine, tensors),
+        Request::Hold => engine.hold(tensors).map(|()| (Answer::Held, Vec::new())),
+        Request::Repeat(pace) => repeat(engine, pace).map(|repeated| (Answer::Repeated(repeated), Vec::new())),
+    }
 }
 
 fn run(engine: &mut dyn Engine, tensors: &[NamedTensor]) -> Result<(Answer, Vec<NamedTensor>), RuntimeError> {

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::protocol::{Answer, Request, receive, send};
+use super::protocol::{Answer, Pace, Repeated, Request, receive, send};
 use crate::runtime::Runtime;
 use crate::runtime::engine::NamedTensor;
 use crate::runtime::error::{Kind, RuntimeError};
@@ -112,6 +112,22 @@ impl Session {
             (Answer::Ran { seconds, placement }, outputs) => {
                 Ok(Ran { outputs, time: Duration::from_secs_f64(seconds), placement })
             }
+            _ => Err(self.lost("answered something else")),
+        }
+    }
+
+    /// Keeps tensors of the names, types and shapes that the file was loaded for, for [`Session::repeat`].
+    pub fn hold(&mut self, inputs: &[NamedTensor]) -> Result<(), RuntimeError> {
+        match self.ask(Request::Hold, inputs, "took inputs for")? {
+            (Answer::Held, _) => Ok(()),
+            _ => Err(self.lost("answered something else")),
+        }
+    }
+
+    /// Runs on what is kept, again and again, and measures in the process of the runtime.
+    pub fn repeat(&mut self, pace: Pace) -> Result<Repeated, RuntimeError> {
+        match self.ask(Request::Repeat(pace), &[], "ran")? {
+            (Answer::Repeated(repeated), _) => Ok(repeated),
             _ => Err(self.lost("answered something else")),
         }
     }
