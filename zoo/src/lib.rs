@@ -4,6 +4,7 @@
 //! - [`runtime`] executes ONNX files;
 //! - [`validate`] compares runtimes with each other and with the network, [`compare`] tensors;
 //! - [`verify`] compares a file with the float64 evaluator;
+//! - [`bench`] measures how fast files run;
 //! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
@@ -14,6 +15,7 @@
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
 //!   [`predict`] the likeliest of them.
 
+pub mod bench;
 pub mod compare;
 pub mod demo;
 pub mod eval;

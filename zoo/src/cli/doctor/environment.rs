@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use bossnas_data::jpeg_decoder;
+use bossnas_zoo::bench::machine::system;
 
 use super::report::{Certificates, Problem, Terminal, Variable, Versions};
 use crate::cli::context::Context;
@@ -48,20 +49,6 @@ fn target() -> String {
         ""
     };
     format!("{ARCH}-{OS}{library}")
-}
-
-/// The operating system in its own words.
-fn system() -> String {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    let name = name.map_or(std::env::consts::OS, |name| name.trim_matches('"'));
-    #[cfg(unix)]
-    {
-        let kernel = rustix::system::uname();
-        format!("{name}, {} {}", kernel.sysname().to_string_lossy(), kernel.release().to_string_lossy())
-    }
-    #[cfg(not(unix))]
-    name.to_owned()
 }
 
 pub(super) fn terminal(context: &Context) -> Terminal {
