@@ -85,6 +85,11 @@ impl Console {
         self.line(json::document(command, body)?)
     }
 
+    /// The text that [`Console::json`] would write, for a file.
+    pub fn json_text<T: Serialize>(&self, command: &str, body: &T) -> anyhow::Result<String> {
+        Ok(json::document(command, body)? + "\n")
+    }
+
     /// Says something to the person, unless `-q` was given.
     pub fn note(&self, text: impl Display) {
         if self.verbosity >= Verbosity::Normal {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bossnas_report::statistics::median;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::arrivals::poisson;
 use super::variant::{Demand, Scenario, Variant};
@@ -22,7 +22,7 @@ const WINDOW_RUNS: u32 = 3;
 const REQUESTS: f64 = 25.0;
 
 /// How a variant was warmed up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WarmUp {
     /// Runs before the first that counts.
     pub runs: usize,
@@ -163,7 +163,9 @@ impl Candidate {
             let running: Vec<_> =
                 self.sessions.iter_mut().map(|session| scope.spawn(|| session.repeat(pace.clone()))).collect();
             let joined = running.into_iter().map(|thread| {
-                thread.join().unwrap_or_else(|_| Err(RuntimeError::failed("a thread that waited for a worker panicked")))
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(RuntimeError::failed("a thread that waited for a worker panicked")))
             });
             joined.collect()
         })

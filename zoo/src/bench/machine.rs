@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::runtime::{allowed_cpus, available_cpus};
 
 /// Instruction sets that decide how fast products are.
-const INSTRUCTIONS: [&str; 10] = [
-    "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16",
-];
+const INSTRUCTIONS: [&str; 10] =
+    ["avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"];
 
 /// A machine, as far as its system tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,16 +71,23 @@ impl Machine {
     /// This one.
     pub fn observe() -> Self {
         let cpuinfo = text("/proc/cpuinfo").unwrap_or_default();
-        let field = |name: &str| cpuinfo.lines().find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim()));
+        let field =
+            |name: &str| cpuinfo.lines().find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim()));
         let flags: Vec<&str> = field("flags").or_else(|| field("Features")).unwrap_or_default().split(' ').collect();
         let cpus = allowed_cpus();
         Self {
             processor: field("model name").unwrap_or(std::env::consts::ARCH).to_owned(),
-            instructions: INSTRUCTIONS.iter().filter(|name| flags.contains(name)).map(|&name| name.to_owned()).collect(),
+            instructions: INSTRUCTIONS
+                .iter()
+                .filter(|name| flags.contains(name))
+                .map(|&name| name.to_owned())
+                .collect(),
             shared_cores: shared_cores(&cpus),
             cpu_count: available_cpus(),
             virtual_machine: (!cpuinfo.is_empty()).then(|| flags.contains(&"hypervisor")),
-            governor: cpus.first().and_then(|cpu| text(format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))),
+            governor: cpus
+                .first()
+                .and_then(|cpu| text(format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))),
             boost: boost(),
             memory: memory(),
             system: system(),
@@ -96,7 +102,8 @@ impl Moment {
     /// Now.
     pub fn now() -> Self {
         let stat = text("/proc/stat").unwrap_or_default();
-        let ticks: Vec<u64> = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).map_while(|n| n.parse().ok()).collect();
+        let ticks: Vec<u64> =
+            stat.lines().next().unwrap_or_default().split_whitespace().skip(1).map_while(|n| n.parse().ok()).collect();
         let load = text("/proc/loadavg").and_then(|line| line.split(' ').next()?.parse().ok());
         Self { load, stolen: ticks.get(7).map(|&stolen| [stolen, ticks.iter().take(8).sum()]) }
     }
@@ -113,7 +120,8 @@ impl Moment {
 pub fn uncontrolled(machine: &Machine, before: &Moment, after: &Moment) -> Vec<String> {
     let mut found = Vec::new();
     match (&machine.governor, machine.boost) {
-        (None, _) => found.push("clocks: the system does not say how they are governed, so they may change at any time".to_owned()),
+        (None, _) => found
+            .push("clocks: the system does not say how they are governed, so they may change at any time".to_owned()),
         (Some(governor), boost) => {
             if governor != "performance" {
                 found.push(format!("clocks: the governor is `{governor}`, which lowers them when little is done; `performance` does not"));
@@ -139,7 +147,11 @@ pub fn uncontrolled(machine: &Machine, before: &Moment, after: &Moment) -> Vec<S
     if machine.cpus.is_empty() {
         found.push("threads: this system does not let them be bound to processors".to_owned());
     }
-    for gpu in machine.gpus.iter().filter(|gpu| !matches!(gpu.throttling.as_str(), "0x0000000000000000" | "0x0000000000000001")) {
+    for gpu in machine
+        .gpus
+        .iter()
+        .filter(|gpu| !matches!(gpu.throttling.as_str(), "0x0000000000000000" | "0x0000000000000001"))
+    {
         found.push(format!("{}: its clock is held back (reasons {})", gpu.name, gpu.throttling));
     }
     found.push("memory: where pages lie, and whether they are large ones, is the system's choice".to_owned());

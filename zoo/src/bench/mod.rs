@@ -12,12 +12,16 @@
 
 mod arrivals;
 mod candidate;
+mod check;
+mod describe;
 pub mod machine;
 mod peak;
 mod rounds;
 mod variant;
 
 pub use candidate::{Candidate, WarmUp};
+pub use check::{Checked, Expected, ExpectedError, repeated};
+pub use describe::{Description, Interval};
 pub use machine::{Machine, Moment};
 pub use peak::{Product, product};
 pub use rounds::{Measured, Plan, measure};

@@ -1,11 +1,11 @@
 //! What is measured: a file, what runs it, and under which load.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::runtime::{Load, NamedTensor};
 
 /// The load under which a file runs (after MLPerf's scenarios).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
     /// One run after the other: MLPerf's single stream.
@@ -17,7 +17,7 @@ pub enum Scenario {
 }
 
 /// How often a server is asked. The times between two requests are exponentially distributed (a Poisson process).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Demand {
     /// Requests a second.

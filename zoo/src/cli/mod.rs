@@ -2,6 +2,7 @@
 //! [`Command::run`]; its file holds its arguments, its help with examples, and the few lines that print.
 
 mod arch;
+mod bench;
 mod cache;
 mod classifier;
 mod classify;
@@ -22,9 +23,11 @@ mod list;
 mod man;
 mod model;
 mod model_file;
+mod network;
 mod preprocess;
 mod run;
 mod runtime;
+mod shape;
 mod size;
 mod state_dict;
 mod stored;
@@ -41,7 +44,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use context::Context;
 
-/// Find, look at, convert, check and run BossNAS networks
+/// Find, look at, convert, check, measure and run BossNAS networks
 #[derive(Debug, Parser)]
 #[command(name = "bossnas-zoo", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
@@ -88,6 +91,7 @@ enum Command {
     Validate(Box<validate::Args>),
     Eval(Box<eval::Args>),
     Classify(classify::Args),
+    Bench(Box<bench::Args>),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -109,6 +113,7 @@ impl Command {
             Self::Validate(args) => validate::run(&args, context),
             Self::Eval(args) => eval::run(&args, context),
             Self::Classify(args) => classify::run(&args, context),
+            Self::Bench(args) => bench::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),

@@ -78,6 +78,21 @@ pub(crate) fn find_or_untrained(text: &str, size: Option<Size>, context: &Contex
     }
 }
 
+/// Names of all models that were fetched; an error that tells how to fetch one if there are none.
+pub(crate) fn fetched(to_do: &str, context: &Context) -> anyhow::Result<Vec<String>> {
+    let registry = context.registry()?;
+    let subjects = registry.models().iter().map(Subject::of_model).collect::<anyhow::Result<Vec<_>>>()?;
+    let stored = subjects.into_iter().filter(|subject| subject.stored.is_some());
+    let names: Vec<String> = stored.filter_map(|subject| subject.name).collect();
+    if names.is_empty() {
+        let message = format!("nothing to {to_do}: no MODEL, and no model was fetched");
+        return Err(Failure::usage(message)
+            .hint("`bossnas-zoo fetch BossNet-T0` brings one, `bossnas-zoo list` has the names")
+            .into());
+    }
+    Ok(names)
+}
+
 /// What is there and no checkpoint or arch.json is meant as an ONNX file; its reader says what is wrong with it.
 fn onnx_file(text: &str) -> anyhow::Result<Option<ModelFile>> {
     let path = Path::new(text);

@@ -163,6 +163,17 @@ impl RuntimeArgs {
 }
 
 impl HowArgs {
+    /// With each thread on a processor, unless they are bound already or the system knows no such thing.
+    pub(crate) fn pinned(&self) -> Self {
+        let pin = self.pin.clone().or((!allowed_cpus().is_empty()).then_some(Pin::Auto));
+        Self { pin, ..self.clone() }
+    }
+
+    /// Whether processors were named.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pin.is_some()
+    }
+
     /// How `runtime` runs a file. What it does not know is refused.
     pub(crate) fn settings(
         &self,

@@ -19,7 +19,7 @@ use crate::runtime::{Load, Placement, Session};
 use crate::score::{ScoreError, Scored, score};
 
 pub use prediction::{ClassScore, Prediction, Scores};
-pub use streams::streams;
+pub use streams::{copies_in_memory, streams};
 
 /// What is evaluated.
 pub struct Job {

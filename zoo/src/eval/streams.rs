@@ -34,7 +34,7 @@ pub fn streams(load: &Load) -> Vec<Load> {
 }
 
 /// How many copies of a loaded file half of the free memory holds.
-fn copies_in_memory(model: &Path) -> usize {
+pub fn copies_in_memory(model: &Path) -> usize {
     let bytes = std::fs::metadata(model).map_or(0, |meta| meta.len()).max(1 << 20);
     available_memory().map_or(4, |available| (available / 2 / (COPIES * bytes)) as usize)
 }

@@ -138,7 +138,8 @@ impl Tract {
             let value = to_tract(tensor).map_err(|error| RuntimeError::failed(error.to_string()))?;
             Ok((tensor.element(), tensor.shape().to_vec(), value))
         });
-        self.checked(ordered.collect::<Result<_, RuntimeError>>()?).map_err(|error| RuntimeError::failed(error.to_string()))
+        self.checked(ordered.collect::<Result<_, RuntimeError>>()?)
+            .map_err(|error| RuntimeError::failed(error.to_string()))
     }
 
     /// The inputs, if they are what the file was loaded for.

@@ -14,15 +14,16 @@ use bossnas_zoo::ports;
 use bossnas_zoo::runtime::NamedTensor;
 
 use super::Args;
-use super::network::Claimed;
+use crate::cli::network::Claimed;
 use crate::cli::run::{named, split};
+use crate::cli::shape::{parse, sized};
 
 /// Images of noise for a file that takes any number: two, so that a mix-up between them shows.
 const IMAGES: usize = 2;
 
 /// A tensor for each input of the file.
 pub(super) fn of(args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<Vec<NamedTensor>> {
-    let shapes = args.shape.iter().map(|text| shape(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
+    let shapes = args.shape.iter().map(|text| parse(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut given =
         args.input.iter().map(|text| input(text, args, ports, claimed)).collect::<anyhow::Result<Vec<_>>>()?;
     for port in ports {
@@ -61,26 +62,6 @@ pub(super) fn left_open(args: &Args, ports: &[Port]) -> Option<String> {
         "input `{}` may have {declared}: --shape {}=1x3x48x320, say, tries it with other extents",
         open.name, open.name
     ))
-}
-
-/// Extents of an input of images of this size.
-fn sized(port: &Port, [height, width]: [usize; 2]) -> Option<Vec<usize>> {
-    let extents = ports::extents(port)?;
-    let [batch, channels, ..] = extents.as_slice() else { return None };
-    (extents.len() == 4).then(|| vec![batch.unwrap_or(1), channels.unwrap_or(3), height, width])
-}
-
-fn shape(text: &str, ports: &[Port]) -> anyhow::Result<(String, Vec<usize>)> {
-    let (name, extents) = match text.split_once('=') {
-        Some((name, extents)) => (Some(name), extents),
-        None => (None, text),
-    };
-    let port = named(name, text, ports)?;
-    let extents: Option<Vec<usize>> =
-        extents.split('x').map(|extent| extent.parse().ok().filter(|&extent| extent <= 1 << 28)).collect();
-    let malformed =
-        || Failure::usage(format!("`{text}` is no shape")).hint("extents with an x between them, such as 1x3x224x224");
-    Ok((port.name.clone(), extents.ok_or_else(malformed)?))
 }
 
 fn input(text: &str, args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<NamedTensor> {

@@ -1,7 +1,6 @@
 //! `validate`: does a file compute the same everywhere, and what it should?
 
 mod inputs;
-mod network;
 mod report;
 
 use std::path::PathBuf;
@@ -15,10 +14,10 @@ use bossnas_zoo::runtime::library::Library;
 use bossnas_zoo::runtime::{Kind, Provider, Runtime};
 use bossnas_zoo::validate::{Allowance, Contender, ContenderError, Row, Subject, compare_all, scan};
 
-use self::network::Claimed;
 use self::report::{Document, Inside};
 use super::context::Context;
 use super::model_file::{self, ModelFile};
+use super::network::Claimed;
 use super::runtime::parse_tolerance;
 use super::size::Size;
 

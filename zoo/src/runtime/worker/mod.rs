@@ -8,8 +8,8 @@ mod repeat;
 mod serve;
 mod session;
 
-pub use serve::serve;
 pub use protocol::{Pace, Repeated};
+pub use serve::serve;
 pub use session::{Ran, Session};
 
 /// The argument that makes the program a worker.

@@ -13,24 +13,24 @@ use bossnas_report::Failure;
 use bossnas_zoo::validate::Network;
 use bossnas_zoo::verify::check_size;
 
-use crate::cli::context::Context;
-use crate::cli::size::Size;
-use crate::cli::stored::Stored;
+use super::context::Context;
+use super::size::Size;
+use super::stored::Stored;
 
 /// A file of ours, what it says, and what of it holds.
-pub(super) struct Claimed {
-    pub(super) claims: Claims,
+pub(crate) struct Claimed {
+    pub(crate) claims: Claims,
     /// What is not as the architecture and the weights say; none if every node, name, shape and tensor is.
-    pub(super) defects: Vec<Defect>,
+    pub(crate) defects: Vec<Defect>,
     /// What it should compute; `None` where neither the weights that it was made from nor its own are to be had.
-    pub(super) network: Option<Network>,
+    pub(crate) network: Option<Network>,
     /// Where the weights of the reference are from.
-    pub(super) weights: String,
+    pub(crate) weights: String,
 }
 
 impl Claimed {
     /// What the file at `path` claims, and the weights to hold it to; `None` for a file of others.
-    pub(super) fn read(path: &Path, checkpoint: Option<&Path>, context: &Context) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn read(path: &Path, checkpoint: Option<&Path>, context: &Context) -> anyhow::Result<Option<Self>> {
         let claims = match Claims::of_file(path) {
             Ok(claims) => claims,
             Err(OnnxError::Foreign { .. }) => return Ok(None),
@@ -65,14 +65,14 @@ impl Claimed {
     }
 
     /// A size that was asked for must be the file's own.
-    pub(super) fn check_asked(&self, asked: Size, name: &str) -> Result<(), Failure> {
+    pub(crate) fn check_asked(&self, asked: Size, name: &str) -> Result<(), Failure> {
         let [height, width] = self.claims.options.size;
         let own = Size { height, width };
         if own == asked { Ok(()) } else { Err(Failure::usage(format!("`{name}` takes images of {own}, not {asked}"))) }
     }
 
     /// Whether the reference takes a bearable amount of memory.
-    pub(super) fn check_size(&self) -> Result<(), Failure> {
+    pub(crate) fn check_size(&self) -> Result<(), Failure> {
         let Some(network) = &self.network else { return Ok(()) };
         let options = self.claims.options;
         check_size(&network.graph, options.batch, options.size).map_err(|error| {
@@ -81,7 +81,7 @@ impl Claimed {
     }
 
     /// Whether the branches of the network are closed by their last factors.
-    pub(super) fn is_untrained(&self) -> bool {
+    pub(crate) fn is_untrained(&self) -> bool {
         matches!(self.claims.metadata.source, Source::Untrained { .. })
     }
 }
