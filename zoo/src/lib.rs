@@ -2,6 +2,7 @@
 //!
 //! - [`demo`] shows everything at work;
 //! - [`runtime`] executes ONNX files;
+//! - [`tune`] finds the best way to run a file on a machine;
 //! - [`validate`] compares runtimes with each other and with the network, [`compare`] tensors;
 //! - [`verify`] compares a file with the float64 evaluator;
 //! - [`bench`] measures how fast files run;
@@ -29,5 +30,6 @@ pub mod ports;
 pub mod predict;
 pub mod runtime;
 pub mod score;
+pub mod tune;
 pub mod validate;
 pub mod verify;

@@ -55,6 +55,11 @@ impl Expected {
         })
     }
 
+    /// How far outputs may be apart by the rounding of the file's own types, in units of their largest element.
+    pub fn rounding(&self) -> f64 {
+        self.tolerance.scaled
+    }
+
     /// Compares outputs with the expected ones. Where the first extent is a multiple of the expected one, so many copies of the
     /// expected are meant: a batch of the same image.
     pub fn check(&self, outputs: &[NamedTensor], precision: Precision) -> Checked {

@@ -34,6 +34,13 @@ pub(crate) struct ClassifierArgs {
     labels: Option<PathBuf>,
 }
 
+impl ClassifierArgs {
+    /// Nothing but the size is said.
+    pub(crate) const fn of_size(size: Option<Size>) -> Self {
+        Self { size, mean: None, std: None, labels: None }
+    }
+}
+
 fn parse_colours(text: &str) -> Result<[f64; 3], String> {
     let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     let numbers = numbers.and_then(|numbers| <[f64; 3]>::try_from(numbers).ok());

@@ -10,12 +10,13 @@ use bossnas_zoo::images::{Prepared, prepare_all};
 use bossnas_zoo::predict::{Guess, best};
 use bossnas_zoo::runtime::{Load, Session};
 use bossnas_zoo::score::{ScoreError, score};
+use bossnas_zoo::tune::Goal;
 use serde::Serialize;
 
 use super::classifier::{Classifier, ClassifierArgs};
 use super::context::Context;
 use super::model_file::{self, ModelFile};
-use super::runtime::RuntimeArgs;
+use super::runtime::{Chosen, RuntimeArgs};
 
 /// Say what is in photographs
 ///
@@ -66,13 +67,13 @@ struct Classified {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let runtime = args.runtime.runtime()?;
-    let settings = args.runtime.settings(runtime)?;
+    let asked = args.runtime.asked()?;
     let ModelFile { path, trust, .. } = &model_file::find(&args.model, context)?;
     let classifier = Classifier::of(&args.classifier, path, context)?;
     if let Some(source @ Source::Untrained { .. }) = &classifier.source {
         context.console.warn(format_args!("{source}: what it says means nothing"));
     }
+    let Chosen { runtime, settings, .. } = asked.for_file(path, Goal::Latency)?;
     let load = classifier.load(path, runtime, settings, classifier.batch.unwrap_or(1));
     let images = classify(args, &classifier, &load)?;
     let weights = classifier.source.as_ref().map(ToString::to_string);

@@ -32,6 +32,7 @@ mod size;
 mod state_dict;
 mod stored;
 mod subject;
+mod tune;
 mod validate;
 mod worker;
 
@@ -92,6 +93,7 @@ enum Command {
     Eval(Box<eval::Args>),
     Classify(classify::Args),
     Bench(Box<bench::Args>),
+    Tune(tune::Args),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -114,6 +116,7 @@ impl Command {
             Self::Eval(args) => eval::run(&args, context),
             Self::Classify(args) => classify::run(&args, context),
             Self::Bench(args) => bench::run(&args, context),
+            Self::Tune(args) => tune::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),

@@ -10,11 +10,12 @@ use bossnas_report::{Align, Failure, Table, units};
 use bossnas_zoo::ports;
 use bossnas_zoo::predict::largest;
 use bossnas_zoo::runtime::{Load, NamedTensor, Ran, Session};
+use bossnas_zoo::tune::Goal;
 use serde::Serialize;
 
 use super::context::Context;
 use super::model_file::{self, ModelFile};
-use super::runtime::{self, PlacementReport, RuntimeArgs};
+use super::runtime::{self, Chosen, PlacementReport, RuntimeArgs};
 
 /// Run a model on arrays
 ///
@@ -77,9 +78,9 @@ struct Output {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let runtime = args.runtime.runtime()?;
-    let settings = args.runtime.settings(runtime)?;
+    let asked = args.runtime.asked()?;
     let ModelFile { path: file, trust, .. } = &model_file::find(&args.model, context)?;
+    let Chosen { runtime, settings, .. } = asked.for_file(file, Goal::Latency)?;
     let summary = Summary::of_runnable(file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
     let targets: Vec<(Option<&str>, &Path)> = args.output.iter().map(|text| split(text)).collect();

@@ -1,9 +1,15 @@
 //! Options that say what runs a file, and how.
 
+use std::path::Path;
+
+use bossnas_files::{SourceFile, sha256_of};
+use bossnas_hub::cache::Cache;
 use bossnas_report::Failure;
+use bossnas_zoo::bench::Machine;
 use bossnas_zoo::runtime::{
     Optimisation, Placement, Precision, Provider, Runtime, Settings, Share, allowed_cpus, available_cpus,
 };
+use bossnas_zoo::tune::{Goal, Setting, Tuned};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
@@ -24,8 +30,52 @@ pub(crate) struct RuntimeArgs {
     /// The type that the provider multiplies in: f32, tf32 (cuda), bf16 or f16 (openvino, tensorrt)
     #[arg(long, value_name = "P", default_value = "f32", hide_possible_values = true, value_parser = precision_parser())]
     precision: Precision,
+    /// Run as `bossnas-zoo tune --save` found to be best for this file on this machine
+    #[arg(long, conflicts_with_all = ["runtime", "provider", "threads", "precision", "pin", "graph_optimization", "io_binding", "allow_fallback"])]
+    tuned: bool,
     #[command(flatten)]
     how: HowArgs,
+}
+
+/// What was asked for, before the file is known.
+pub(crate) enum Asked {
+    /// This runtime, run like this.
+    Runtime(Runtime, Settings),
+    /// What was found to be best, within so much memory.
+    Tuned(Option<u64>),
+}
+
+/// How a file is run.
+pub(crate) struct Chosen {
+    pub(crate) runtime: Runtime,
+    pub(crate) settings: Settings,
+    /// What was found to be best, if that was asked for.
+    pub(crate) tuned: Option<Setting>,
+}
+
+impl Asked {
+    /// For the file at `path`.
+    pub(crate) fn for_file(self, path: &Path, goal: Goal) -> anyhow::Result<Chosen> {
+        match self {
+            Self::Runtime(runtime, settings) => Ok(Chosen { runtime, settings, tuned: None }),
+            Self::Tuned(memory_limit) => {
+                let setting = tuned(path, goal)?;
+                let settings = Settings { memory_limit, ..setting.settings() };
+                Ok(Chosen { runtime: setting.runtime, settings, tuned: Some(setting) })
+            }
+        }
+    }
+}
+
+/// What `tune --save` remembered for the file at `path`.
+pub(crate) fn tuned(path: &Path, goal: Goal) -> anyhow::Result<Setting> {
+    let digest = sha256_of(&SourceFile::open(path)?)?.to_string();
+    let tuned = Tuned::load(&Cache::of_user()?.tuned_folder(), &digest, &Machine::observe());
+    let tuned = tuned.map_err(|error| {
+        Failure::failed(format!("--tuned: {error}"))
+            .hint(format!("`bossnas-zoo tune {} --save` finds the best settings here", path.display()))
+    })?;
+    Ok(tuned.choice(goal).setting)
 }
 
 /// How a file is run, whatever runs it.
@@ -138,8 +188,17 @@ pub(crate) fn precision_parser() -> impl TypedValueParser<Value = Precision> {
 }
 
 impl RuntimeArgs {
+    /// What was asked for.
+    pub(crate) fn asked(&self) -> Result<Asked, Failure> {
+        if self.tuned {
+            return Ok(Asked::Tuned(self.how.memory_limit));
+        }
+        let runtime = self.runtime()?;
+        Ok(Asked::Runtime(runtime, self.settings(runtime)?))
+    }
+
     /// What runs the file.
-    pub(crate) fn runtime(&self) -> Result<Runtime, Failure> {
+    fn runtime(&self) -> Result<Runtime, Failure> {
         match (self.runtime, self.provider) {
             (None | Some(Family::Tract), None) => Ok(Runtime::Tract),
             (Some(Family::Ort), None) => Ok(Runtime::Ort(Provider::Cpu)),
@@ -157,7 +216,7 @@ impl RuntimeArgs {
     }
 
     /// How `runtime` runs it. What it does not know is refused.
-    pub(crate) fn settings(&self, runtime: Runtime) -> Result<Settings, Failure> {
+    fn settings(&self, runtime: Runtime) -> Result<Settings, Failure> {
         self.how.settings(runtime, self.threads.map(usize::from), self.precision)
     }
 }

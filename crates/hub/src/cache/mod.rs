@@ -6,6 +6,7 @@
 //!   blobs/<sha256>.<extension>     every fetched file and every state dict made of one, read-only, named by its digest
 //!   data/<data set>-<digest>/      unpacked data sets, each with the digests of its files
 //!   exports/<name>.<key>.<sha256>.onnx   files that a command exported for itself
+//!   tuned/<sha256>.json                  how the file with this digest is run best on this machine
 //!   partial/<digest>-<name>/       downloads that are not whole yet
 //! ```
 //!
@@ -148,6 +149,11 @@ impl Cache {
     /// Where files are that a command exported for itself.
     pub fn exports_folder(&self) -> PathBuf {
         self.root.join("exports")
+    }
+
+    /// Where the best settings of files are remembered.
+    pub fn tuned_folder(&self) -> PathBuf {
+        self.root.join("tuned")
     }
 
     /// Where downloads are that are not whole yet.

@@ -4,9 +4,9 @@ mod baseline;
 mod document;
 mod forms;
 mod html;
-mod model;
+pub(super) mod model;
 mod notes;
-mod print;
+pub(super) mod print;
 mod variants;
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use clap::ValueEnum;
 use self::baseline::Baseline;
 use self::document::{Document, Rows};
 use self::forms::Forms;
-use self::model::Model;
+use self::model::{Model, Shapes};
 use super::context::Context;
 use super::runtime::{HowArgs, precision_parser, provider_parser};
 use super::size::Size;
@@ -74,6 +74,9 @@ pub(crate) struct Args {
     /// Let threads run on any processor
     #[arg(long, conflicts_with = "pin")]
     no_pin: bool,
+    /// Run each model as `bossnas-zoo tune --save` found to be best on this machine for the scenario
+    #[arg(long, conflicts_with_all = ["provider", "threads", "precision", "pin", "no_pin", "graph_optimization", "io_binding", "allow_fallback"])]
+    tuned: bool,
     /// Size of images, where the file leaves it open, or of the network that MODEL names
     #[arg(long, value_name = "N|HxW")]
     size: Option<Size>,
@@ -93,13 +96,13 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ScenarioArg {
+pub(super) enum ScenarioArg {
     Latency,
     Throughput,
     Server,
 }
 
-fn parse_seconds(text: &str) -> Result<f64, String> {
+pub(super) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=86_400.0).contains(seconds));
     seconds.ok_or_else(|| "expected a number of seconds, 0.01 to 86400".to_owned())
 }
@@ -109,7 +112,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "expected a number of requests a second, 0.001 to 1000000".to_owned())
 }
 
-fn parse_percent(text: &str) -> Result<f64, String> {
+pub(super) fn parse_percent(text: &str) -> Result<f64, String> {
     let percent = text.trim_end_matches('%').parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
     percent.ok_or_else(|| "expected a number of percent, 0 to 100".to_owned())
 }
@@ -132,7 +135,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let names =
         if args.models.is_empty() { super::model_file::fetched("measure", context)? } else { args.models.clone() };
-    let models = names.iter().map(|name| Model::open(name, args, context)).collect::<anyhow::Result<Vec<_>>>()?;
+    let shapes = Shapes { size: args.size, shapes: &args.shape };
+    let models = names.iter().map(|name| Model::open(name, shapes, context)).collect::<anyhow::Result<Vec<_>>>()?;
     let machine = Machine::observe();
     let mut candidates = Vec::new();
     let mut checks = Vec::new();

@@ -8,43 +8,50 @@ use bossnas_zoo::ports;
 use bossnas_zoo::runtime::{NamedTensor, Provider, Runtime, Settings};
 use bossnas_zoo::validate::{Contender, ContenderError, Subject};
 
-use super::Args;
 use crate::cli::context::Context;
 use crate::cli::model_file::{self, ModelFile};
 use crate::cli::network::Claimed;
 use crate::cli::shape;
+use crate::cli::size::Size;
+
+/// How large inputs are where a file leaves it open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shapes<'a> {
+    pub(crate) size: Option<Size>,
+    pub(crate) shapes: &'a [String],
+}
 
 /// A model and all that is known of it before it runs.
-pub(super) struct Model {
+pub(crate) struct Model {
     /// As it was given.
-    pub(super) name: String,
-    pub(super) file: ModelFile,
-    pub(super) sha256: String,
-    pub(super) bytes: u64,
+    pub(crate) name: String,
+    pub(crate) file: ModelFile,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
     /// Of a file of ours: its architecture, and which weights it has.
-    pub(super) network: Option<(String, String)>,
+    pub(crate) network: Option<(String, String)>,
     /// Of a file of ours: multiply-adds of one image.
-    pub(super) multiply_adds: Option<u64>,
+    pub(crate) multiply_adds: Option<u64>,
     /// Its inputs.
-    pub(super) ports: Vec<Port>,
+    pub(crate) ports: Vec<Port>,
     /// Images of one run that the file insists on.
-    pub(super) fixed_batch: Option<usize>,
+    pub(crate) fixed_batch: Option<usize>,
     /// What it puts out for `inputs`.
-    pub(super) expected: Expected,
+    pub(crate) expected: Expected,
     /// For as few images as the file takes.
     inputs: Vec<NamedTensor>,
 }
 
 impl Model {
     /// Finds the file, makes up inputs, computes what they should give.
-    pub(super) fn open(name: &str, args: &Args, context: &Context) -> anyhow::Result<Self> {
-        let file = model_file::find_or_untrained(name, args.size, context)?;
+    pub(crate) fn open(name: &str, shapes: Shapes<'_>, context: &Context) -> anyhow::Result<Self> {
+        let file = model_file::find_or_untrained(name, shapes.size, context)?;
         let ports = Summary::of_runnable(&file.path)?.inputs;
         let claimed = Claimed::read(&file.path, None, context)?;
-        if let (Some(claimed), Some(size)) = (&claimed, args.size) {
+        if let (Some(claimed), Some(size)) = (&claimed, shapes.size) {
             claimed.check_asked(size, name)?;
         }
-        let inputs = inputs(args, &ports, claimed.as_ref())?;
+        let inputs = inputs(shapes, &ports, claimed.as_ref())?;
         let fixed_batch = ports.first().and_then(|port| *ports::extents(port)?.first()?);
         let expected = expected(&file, &ports, &inputs, claimed.as_ref(), context)?;
         let cost = claimed.as_ref().and_then(|claimed| {
@@ -69,7 +76,7 @@ impl Model {
     }
 
     /// Inputs of `batch` images: copies of the same.
-    pub(super) fn inputs(&self, batch: usize) -> Result<Vec<NamedTensor>, Failure> {
+    pub(crate) fn inputs(&self, batch: usize) -> Result<Vec<NamedTensor>, Failure> {
         if let Some(fixed) = self.fixed_batch.filter(|&fixed| fixed != batch) {
             return Err(Failure::usage(format!("`{}` takes {fixed} images at a time, not {batch}", self.name)));
         }
@@ -91,11 +98,11 @@ impl Model {
 }
 
 /// Noise for each input, of one image where the file leaves that open.
-fn inputs(args: &Args, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<Vec<NamedTensor>> {
-    let shapes = args.shape.iter().map(|text| shape::parse(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
+fn inputs(shapes: Shapes<'_>, ports: &[Port], claimed: Option<&Claimed>) -> anyhow::Result<Vec<NamedTensor>> {
+    let asked = shapes.shapes.iter().map(|text| shape::parse(text, ports)).collect::<anyhow::Result<Vec<_>>>()?;
     let made = ports.iter().enumerate().map(|(index, port)| {
-        let asked = shapes.iter().find(|(name, _)| *name == port.name).map(|(_, shape)| shape.clone());
-        let size = claimed.map(|claimed| claimed.claims.options.size).or(args.size.map(Into::into));
+        let asked = asked.iter().find(|(name, _)| *name == port.name).map(|(_, shape)| shape.clone());
+        let size = claimed.map(|claimed| claimed.claims.options.size).or(shapes.size.map(Into::into));
         let sized = || size.and_then(|size| shape::sized(port, size));
         ports::probe(port, asked.or_else(sized).as_deref(), index as u64).map_err(|error| {
             Failure::usage(error.to_string()).hint("--shape NAME=1x3x224x224 says how large it is").into()

@@ -247,12 +247,12 @@ fn range(Interval { interval, .. }: Interval) -> String {
     interval.map(|[low, high]| format!("{} - {}", digits(low), digits(high))).unwrap_or_default()
 }
 
-fn bounds(interval: Option<[f64; 2]>) -> String {
+pub(crate) fn bounds(interval: Option<[f64; 2]>) -> String {
     interval.map(|[low, high]| format!("{low:.3} - {high:.3}")).unwrap_or_default()
 }
 
 /// Four digits.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
         v if v >= 1000.0 => format!("{value:.0}"),
         v if v >= 100.0 => format!("{value:.1}"),

@@ -7,31 +7,20 @@ use bossnas_zoo::bench::{Scenario, Variant};
 use bossnas_zoo::eval::{copies_in_memory, streams};
 use bossnas_zoo::ports;
 use bossnas_zoo::runtime::library::Library;
-use bossnas_zoo::runtime::{Load, Provider, Runtime, available_cpus};
+use bossnas_zoo::runtime::{Load, Provider, Runtime, Settings, available_cpus};
+use bossnas_zoo::tune::Goal;
 
 use super::model::Model;
 use super::{Args, ScenarioArg, demands};
 use crate::cli::context::Context;
+use crate::cli::runtime::tuned;
 
 /// Every variant, with the index of its model: models by batches by threads by runtimes by precisions.
 pub(super) fn all(args: &Args, models: &[Model], context: &Context) -> anyhow::Result<Vec<(usize, Variant)>> {
-    let runtimes = if args.provider.is_empty() { default_runtimes(context) } else { args.provider.clone() };
-    distinct(&runtimes, "--provider")?;
-    distinct(&args.precision, "--precision")?;
     distinct(&args.batch, "--batch")?;
-    distinct(&args.threads, "--threads")?;
     if !args.rate.is_empty() && args.scenario != ScenarioArg::Server {
         return Err(Failure::usage("--rate is for --scenario server").into());
     }
-    let how = if args.no_pin { args.how.clone() } else { args.how.pinned() };
-    let threads: Vec<usize> = match args.threads.as_slice() {
-        [] if args.how.is_pinned() => Vec::new(),
-        [] => vec![available_cpus()],
-        threads => threads.iter().map(|&threads| threads.into()).collect(),
-    };
-    // Processors that are named are as many threads.
-    let threads: Vec<Option<usize>> =
-        if threads.is_empty() { vec![None] } else { threads.into_iter().map(Some).collect() };
     let scenarios = match args.scenario {
         ScenarioArg::Latency => vec![Scenario::Latency],
         ScenarioArg::Throughput => vec![Scenario::Throughput],
@@ -39,41 +28,70 @@ pub(super) fn all(args: &Args, models: &[Model], context: &Context) -> anyhow::R
     };
     let mut variants = Vec::new();
     for (index, model) in models.iter().enumerate() {
+        let tuned = if args.tuned { Some(tuned(&model.file.path, goal(args.scenario))?) } else { None };
+        let ways = match tuned {
+            Some(setting) => vec![(setting.runtime, setting.settings())],
+            None => ways(args, context)?,
+        };
         let batches = match (args.batch.as_slice(), model.fixed_batch) {
-            ([], fixed) => vec![fixed.unwrap_or(1)],
+            ([], fixed) => vec![fixed.or(tuned.map(|setting| setting.batch)).unwrap_or(1)],
             (batches, _) => batches.iter().map(|&batch| batch.into()).collect(),
         };
         for batch in batches {
             let inputs = model.inputs(batch)?;
             let specs = ports::specs(&inputs);
             let symbols = ports::symbols(&model.ports, &specs);
-            for &threads in &threads {
-                for &runtime in &runtimes {
-                    for &precision in &args.precision {
-                        let settings = how.settings(runtime, threads, precision).map_err(|failure| {
-                            if args.no_pin || args.how.is_pinned() {
-                                failure
-                            } else {
-                                failure.hint("--no-pin lets threads run on any processor")
-                            }
-                        })?;
-                        for &scenario in &scenarios {
-                            let load = Load {
-                                model: model.file.path.clone(),
-                                runtime,
-                                inputs: specs.clone(),
-                                symbols: symbols.clone(),
-                                outputs: None,
-                                settings: settings.clone(),
-                            };
-                            variants.push((index, Variant { load, inputs: inputs.clone(), images: batch, scenario }));
-                        }
-                    }
+            for (runtime, settings) in &ways {
+                for &scenario in &scenarios {
+                    let load = Load {
+                        model: model.file.path.clone(),
+                        runtime: *runtime,
+                        inputs: specs.clone(),
+                        symbols: symbols.clone(),
+                        outputs: None,
+                        settings: settings.clone(),
+                    };
+                    variants.push((index, Variant { load, inputs: inputs.clone(), images: batch, scenario }));
                 }
             }
         }
     }
     Ok(variants)
+}
+
+/// Runtimes and settings, from the lists: threads by runtimes by precisions.
+fn ways(args: &Args, context: &Context) -> Result<Vec<(Runtime, Settings)>, Failure> {
+    let runtimes = if args.provider.is_empty() { default_runtimes(context) } else { args.provider.clone() };
+    distinct(&runtimes, "--provider")?;
+    distinct(&args.precision, "--precision")?;
+    distinct(&args.threads, "--threads")?;
+    let how = if args.no_pin { args.how.clone() } else { args.how.pinned() };
+    let threads: Vec<Option<usize>> = match args.threads.as_slice() {
+        // Processors that are named are as many threads.
+        [] if args.how.is_pinned() => vec![None],
+        [] => vec![Some(available_cpus())],
+        threads => threads.iter().map(|&threads| Some(threads.into())).collect(),
+    };
+    let mut ways = Vec::new();
+    for &threads in &threads {
+        for &runtime in &runtimes {
+            for &precision in &args.precision {
+                let settings = how.settings(runtime, threads, precision).map_err(|failure| {
+                    let bound = !args.no_pin && !args.how.is_pinned();
+                    if bound { failure.hint("--no-pin lets threads run on any processor") } else { failure }
+                })?;
+                ways.push((runtime, settings));
+            }
+        }
+    }
+    Ok(ways)
+}
+
+fn goal(scenario: ScenarioArg) -> Goal {
+    match scenario {
+        ScenarioArg::Latency | ScenarioArg::Server => Goal::Latency,
+        ScenarioArg::Throughput => Goal::Throughput,
+    }
 }
 
 /// All variants are loaded at once, since they run in turn.

@@ -8,25 +8,20 @@ use bossnas_hub::cache::Cache;
 use bossnas_report::Failure;
 use bossnas_zoo::eval::Classes;
 
-use super::{Args, SplitArg};
 use crate::cli::classifier::Classifier;
 use crate::cli::context::Context;
 use crate::cli::model::unknown_entry;
 
 /// A data set whose classes are known to the network.
-pub(super) struct Data {
-    pub(super) set: Arc<DataSet>,
+pub(crate) struct Data {
+    pub(crate) set: Arc<DataSet>,
     /// What its labels mean to the network.
-    pub(super) classes: Classes,
+    pub(crate) classes: Classes,
 }
 
 impl Data {
-    pub(super) fn open(args: &Args, classifier: &Classifier, context: &Context) -> anyhow::Result<Self> {
-        let split = match args.split {
-            SplitArg::Test => Split::Test,
-            SplitArg::Train => Split::Train,
-        };
-        let set = DataSet::open_split(folder(&args.data, context)?, split).map_err(|error| explain(&error))?;
+    pub(crate) fn open(data: &str, split: Split, classifier: &Classifier, context: &Context) -> anyhow::Result<Self> {
+        let set = DataSet::open_split(folder(data, context)?, split).map_err(|error| explain(&error))?;
         let classes = match set.class_names() {
             None => Classes::Own,
             Some(names) => by_name(names, &classifier.labels).map_or(Classes::Counted(names.len()), Classes::Mapped),

@@ -1,16 +1,18 @@
 //! `eval`: how often a classifier is right.
 
-mod data;
+pub(super) mod data;
 mod report;
 
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bossnas_data::dataset::Split;
 use bossnas_data::loader::LoaderOptions;
 use bossnas_report::{Counted, Failure};
 use bossnas_zoo::eval::{EvalError, Job, Outcome, evaluate, streams};
 use bossnas_zoo::runtime::Load;
+use bossnas_zoo::tune::Goal;
 use clap::ValueEnum;
 
 use self::data::Data;
@@ -18,7 +20,7 @@ use self::report::Document;
 use super::classifier::{Classifier, ClassifierArgs};
 use super::context::Context;
 use super::model_file::{self, ModelFile};
-use super::runtime::RuntimeArgs;
+use super::runtime::{Chosen, RuntimeArgs};
 
 /// Images at a time where the file takes any number.
 const BATCH: u16 = 8;
@@ -81,6 +83,15 @@ enum SplitArg {
     Train,
 }
 
+impl From<SplitArg> for Split {
+    fn from(split: SplitArg) -> Self {
+        match split {
+            SplitArg::Test => Self::Test,
+            SplitArg::Train => Self::Train,
+        }
+    }
+}
+
 /// Everything that a report is made of.
 struct Evaluated<'a> {
     args: &'a Args,
@@ -92,12 +103,12 @@ struct Evaluated<'a> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let runtime = args.runtime.runtime()?;
-    let settings = args.runtime.settings(runtime)?;
+    let asked = args.runtime.asked()?;
     let model = model_file::find(&args.model, context)?;
     let ModelFile { path, .. } = &model;
+    let Chosen { runtime, settings, tuned } = asked.for_file(path, Goal::Throughput)?;
     let classifier = Classifier::of(&args.classifier, path, context)?;
-    let data = Data::open(args, &classifier, context)?;
+    let data = Data::open(&args.data, args.split.into(), &classifier, context)?;
     let batch = match (args.batch.map(usize::from), classifier.batch) {
         (Some(asked), Some(fixed)) if asked != fixed => {
             return Err(
@@ -105,9 +116,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             );
         }
         (_, Some(fixed)) => fixed,
-        (asked, None) => asked.unwrap_or(BATCH.into()),
+        (asked, None) => asked.or(tuned.map(|setting| setting.batch)).unwrap_or(BATCH.into()),
     };
-    let streams = streams(&classifier.load(path, runtime, settings, batch));
+    let load = classifier.load(path, runtime, settings, batch);
+    let streams = if tuned.is_none_or(|setting| setting.streams) { streams(&load) } else { vec![load] };
     let mut loader = LoaderOptions::new(classifier.how.clone());
     loader.decode = super::images::options(args.exif);
     if let Some(workers) = args.workers.and_then(|workers| NonZero::new(usize::from(workers))) {
@@ -157,12 +169,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
 }
 
 /// Numbers of `limit` samples, spread evenly over all.
-fn spread(len: usize, limit: Option<u32>) -> Vec<usize> {
+pub(super) fn spread(len: usize, limit: Option<u32>) -> Vec<usize> {
     let limit = limit.map_or(len, |limit| (limit as usize).min(len));
     (0..limit).map(|index| (index as u128 * len as u128 / limit.max(1) as u128) as usize).collect()
 }
 
-fn explain(error: EvalError, file: &std::path::Path) -> anyhow::Error {
+pub(super) fn explain(error: EvalError, file: &std::path::Path) -> anyhow::Error {
     match error {
         EvalError::Score(error) => super::classify::explain(error, file).into(),
         EvalError::Data(error) => anyhow::Error::from(error),

@@ -108,7 +108,7 @@ pub(super) fn in_root(
             "registry.lock" | "CACHEDIR.TAG" | ".registry.lock" => {
                 links.add_tree(&found.path);
             }
-            "blobs" | "data" | "exports" | "native" | "partial" => {}
+            "blobs" | "data" | "exports" | "native" | "partial" | "tuned" => {}
             name if is_scratch(name) && ours.iter().any(|prefix| name.starts_with(prefix)) => {
                 inventory.leftovers.push(of(&found, LeftoverKind::Scratch, links, now));
             }
