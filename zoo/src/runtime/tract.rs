@@ -11,6 +11,7 @@ use std::sync::{Arc, Once};
 use bossnas_files::npy::{Array, Element};
 use tract_onnx::prelude::*;
 
+use self::plan::Plan;
 use self::values::{datum_type, from_tract, to_tract};
 use super::Named;
 use super::engine::{Engine, NamedTensor};
@@ -18,6 +19,9 @@ use super::error::RuntimeError;
 use super::placement::Placement;
 use super::settings::{InputSpec, Load, Settings};
 
+mod images;
+mod ops;
+mod plan;
 mod values;
 
 /// Why tract did not run a file.
@@ -54,7 +58,7 @@ pub struct Tract {
     path: PathBuf,
     inputs: Vec<InputSpec>,
     outputs: Vec<String>,
-    plan: Arc<TypedSimplePlan>,
+    plan: Plan,
 }
 
 impl Tract {
@@ -101,7 +105,7 @@ impl Tract {
             if values.is_some() {
                 model.select_outputs_by_name(&outputs)?;
             }
-            model.into_optimized()?.into_runnable()
+            Plan::new(model.into_typed()?)
         })
         .map_err(failed)?;
         Ok(Self { path: path.to_owned(), inputs, outputs, plan })
@@ -137,7 +141,7 @@ impl Tract {
             return Err(self.failed("the inputs have other types or shapes than it was loaded for".to_owned()));
         }
         let tensors: TVec<TValue> = inputs.into_iter().map(|(_, _, tensor)| tensor.into()).collect();
-        guarded(|| self.plan.run(tensors)).map_err(|reason| self.failed(reason))
+        self.plan.run(tensors).map_err(|reason| self.failed(reason))
     }
 }
 
