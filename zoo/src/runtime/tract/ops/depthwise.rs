@@ -9,7 +9,9 @@ use std::array::from_fn;
 
 use tract_linalg::multithread::par_chunks_mut;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::internal::{
+    EvalContext, EvalOp, StaticName, TractErrorContext, args_3, as_op, ensure, op_as_typed_op, op_out_of_plan,
+};
 use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat};
 
 use super::window::Window;
@@ -24,7 +26,7 @@ struct Depthwise {
 pub(super) fn rule(model: &TypedModel, node: &TypedNode, op: &Conv) -> TractResult<Option<TypedModelPatch>> {
     let channels = op.group;
     let &[input, kernel, bias] = node.inputs.as_slice() else { return Ok(None) };
-    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(input)?)? else { return Ok(None) };
+    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(input)?) else { return Ok(None) };
     let float = |outlet: OutletId, lengths: &[usize]| -> TractResult<bool> {
         let fact = model.outlet_fact(outlet)?;
         let length = fact.shape.as_concrete().map(|shape| shape.iter().product());
@@ -155,7 +157,6 @@ impl EvalOp for Depthwise {
             }
             Ok(())
         })?;
-        drop(plain);
         Ok(tvec!(output.into()))
     }
 }

@@ -4,7 +4,9 @@
 
 use tract_linalg::multithread::par_chunks_mut;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::internal::{
+    EvalContext, EvalOp, StaticName, TractErrorContext, args_1, as_op, op_as_typed_op, op_out_of_plan,
+};
 use tract_onnx::tract_core::ops::cnn::{MaxPool, PaddingSpec, SumPool};
 
 use super::window::Window;
@@ -28,13 +30,13 @@ pub(super) fn maximum(model: &TypedModel, node: &TypedNode, op: &MaxPool) -> Tra
     if op.with_index_outputs.is_some() {
         return Ok(None);
     }
-    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(node.inputs[0])?)? else { return Ok(None) };
+    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(node.inputs[0])?) else { return Ok(None) };
     let pool = Pool { kind: Kind::Maximum, window };
     Ok(Some(TypedModelPatch::replace_single_op(model, node, &node.inputs, pool)?))
 }
 
 pub(super) fn average(model: &TypedModel, node: &TypedNode, op: &SumPool) -> TractResult<Option<TypedModelPatch>> {
-    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(node.inputs[0])?)? else { return Ok(None) };
+    let Some(window) = Window::of(&op.pool_spec, model.outlet_fact(node.inputs[0])?) else { return Ok(None) };
     let inside = matches!(op.pool_spec.padding, PaddingSpec::Valid);
     if !op.normalize || (op.count_include_pad && !inside) {
         return Ok(None);
@@ -130,7 +132,6 @@ impl EvalOp for Pool {
             }
             Ok(())
         })?;
-        drop(plain);
         Ok(tvec!(output.into()))
     }
 }

@@ -4,7 +4,9 @@
 
 use tract_linalg::multithread::par_chunks_mut;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::internal::{
+    EvalContext, EvalOp, StaticName, args_1, as_op, op_as_typed_op, op_out_of_plan,
+};
 use tract_onnx::tract_core::ops::nn::{Softmax, SoftmaxKind};
 
 /// Of a float32 tensor, over its last axis.
@@ -27,9 +29,13 @@ const LANES: usize = 8;
 
 fn softmax(row: &mut [f32]) {
     let largest = fold(row, f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|x| *x = exp(*x - largest));
+    for x in row.iter_mut() {
+        *x = exp(*x - largest);
+    }
     let scale = 1.0 / fold(row, 0.0, |a, b| a + b);
-    row.iter_mut().for_each(|x| *x *= scale);
+    for x in row.iter_mut() {
+        *x *= scale;
+    }
 }
 
 fn fold(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {

@@ -17,15 +17,15 @@ pub(super) struct Window {
 
 impl Window {
     /// Those of a node over float32 maps whose extents are known, channels before rows before columns. `None` for others.
-    pub(super) fn of(spec: &PoolSpec, fact: &TypedFact) -> TractResult<Option<Self>> {
-        let Some(shape) = fact.shape.as_concrete() else { return Ok(None) };
+    pub(super) fn of(spec: &PoolSpec, fact: &TypedFact) -> Option<Self> {
+        let shape = fact.shape.as_concrete()?;
         let fits = fact.datum_type == DatumType::F32
             && matches!(spec.data_format, DataFormat::NCHW | DataFormat::CHW)
             && spec.kernel_shape.len() == 2
             && spec.dilations().iter().all(|&dilation| dilation == 1);
-        let [.., height, width] = *shape else { return Ok(None) };
+        let [.., height, width] = *shape else { return None };
         if !fits {
-            return Ok(None);
+            return None;
         }
         let axes = spec.computed_padding(&[height, width]);
         let strides = spec.strides();
@@ -41,7 +41,7 @@ impl Window {
             window.before[axis] < window.kernel[axis]
                 && last.is_some_and(|last| last < window.before[axis] + window.input[axis])
         };
-        Ok((touches(0) && touches(1)).then_some(window))
+        (touches(0) && touches(1)).then_some(window)
     }
 
     /// The elements of the map in window `index` along an axis.
