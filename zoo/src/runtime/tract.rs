@@ -11,6 +11,7 @@ use std::sync::{Arc, Once};
 use bossnas_files::npy::{Array, Element};
 use tract_onnx::prelude::*;
 
+use self::plan::Plan;
 use self::values::{datum_type, from_tract, to_tract};
 use super::Named;
 use super::engine::{Engine, NamedTensor};
@@ -18,6 +19,9 @@ use super::error::RuntimeError;
 use super::placement::Placement;
 use super::settings::{InputSpec, Load, Settings};
 
+mod images;
+mod ops;
+mod plan;
 mod values;
 
 /// Why tract did not run a file.
@@ -54,7 +58,7 @@ pub struct Tract {
     path: PathBuf,
     inputs: Vec<InputSpec>,
     outputs: Vec<String>,
-    plan: Arc<TypedSimplePlan>,
+    plan: Plan,
     /// What [`Engine::repeat`] runs on.
     held: TVec<TValue>,
 }
@@ -103,7 +107,7 @@ impl Tract {
             if values.is_some() {
                 model.select_outputs_by_name(&outputs)?;
             }
-            model.into_optimized()?.into_runnable()
+            Plan::new(model.into_typed()?)
         })
         .map_err(failed)?;
         Ok(Self { path: path.to_owned(), inputs, outputs, plan, held: TVec::new() })
@@ -157,7 +161,7 @@ impl Tract {
     }
 
     fn compute(&self, inputs: TVec<TValue>) -> Result<TVec<TValue>, TractError> {
-        guarded(|| self.plan.run(inputs)).map_err(|reason| self.failed(reason))
+        self.plan.run(inputs).map_err(|reason| self.failed(reason))
     }
 }
 
