@@ -40,6 +40,22 @@ impl Setting {
         }
     }
 
+    /// In a few words, for plots.
+    pub fn label(&self) -> String {
+        let provider = self.runtime.name();
+        let mut label = provider.strip_prefix("ort-").unwrap_or(provider).to_owned();
+        if self.precision != Precision::F32 {
+            label += &format!(" {}", self.precision.name());
+        }
+        let threads =
+            if self.streams { format!("{} runs at once", self.threads) } else { format!("{} threads", self.threads) };
+        label += &format!(", {}, batch {}", if self.threads == 1 { "1 thread" } else { &threads }, self.batch);
+        if !self.pinned {
+            label += ", free";
+        }
+        label
+    }
+
     /// The options of `bench` that measure it.
     pub fn options(&self) -> String {
         let provider = self.runtime.name();

@@ -242,7 +242,7 @@ fn page(document: &Document) -> anyhow::Result<String> {
     let point = |best: &BestReport| Point {
         x: best.times_ms.median.value,
         y: best.images_per_second.value,
-        label: Some(best.options.replace("--", "")),
+        label: best.on_frontier.then(|| best.setting.label()),
     };
     let series = |name: &str, joined, on_frontier: &dyn Fn(&BestReport) -> bool| {
         let mut points: Vec<Point> = document.best.iter().filter(|best| on_frontier(best)).map(point).collect();
@@ -266,12 +266,12 @@ fn page(document: &Document) -> anyhow::Result<String> {
     page.figure(&scatter.render()?, "Every setting that runs well enough; to the upper left is better.");
     page.table(&table(document));
     let bar = |best: &BestReport| {
-        Some(Bar { label: best.options.replace("--", ""), value: best.ratio?.value, interval: best.ratio?.interval })
+        Some(Bar { label: best.setting.label(), value: best.ratio?.value, interval: best.ratio?.interval })
     };
     let bars: Vec<Bar> = document.best.iter().filter_map(bar).collect();
     if !bars.is_empty() {
         let bars = Bars {
-            title: format!("Time for an image, in units of {}", document.best[0].options.replace("--", "")),
+            title: format!("Time for an image, in units of {}", document.best[0].setting.label()),
             axis: Axis::linear("ratio"),
             bars,
             reference: Some(1.0),
