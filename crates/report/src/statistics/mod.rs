@@ -1,5 +1,6 @@
-//! Statistics of counts and samples.
+//! Statistics of counts, samples and pairs.
 
+pub mod correlation;
 mod share;
 
 pub use share::wilson;
