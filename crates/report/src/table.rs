@@ -71,6 +71,61 @@ impl Table {
         text
     }
 
+    /// The columns, from the left: their titles, and on which side their cells stand.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = (&str, Align)> {
+        self.columns.iter().map(|(title, align)| (title.as_str(), *align))
+    }
+
+    /// The rows, from the top: a cell for each column, escaped for terminals ([`escape`]).
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[String]> {
+        self.rows.iter().map(Vec::as_slice)
+    }
+
+    /// The table in GitHub's Markdown, in lines that line up as they are too. Cells are text: what would be markup is
+    /// escaped.
+    ///
+    /// ```
+    /// use bossnas_report::{Align, Table};
+    /// let mut table = Table::new([("name", Align::Left), ("params", Align::Right)]);
+    /// table.row(["BossNet-T0", "38.4 M"]);
+    /// table.row(["a|b", "9"]);
+    /// let lines = [
+    ///     "| name       | params |",
+    ///     "|------------|-------:|",
+    ///     "| BossNet-T0 | 38.4 M |",
+    ///     r"| a\|b       |      9 |",
+    /// ];
+    /// assert_eq!(table.markdown(), lines.join("\n") + "\n");
+    /// ```
+    pub fn markdown(&self) -> String {
+        let titles = self.columns.iter().map(|(title, _)| markdown_text(&escape(title))).collect();
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| markdown_text(cell)).collect());
+        let lines: Vec<Vec<String>> = [titles].into_iter().chain(rows).collect();
+        let width = |column: usize| lines.iter().map(|line| line[column].width()).max().unwrap_or(0).max(3);
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let rule = |(&width, (_, align)): (&usize, &(String, Align))| match align {
+            Align::Left => format!("|{}", "-".repeat(width + 2)),
+            Align::Right => format!("|{}:", "-".repeat(width + 1)),
+        };
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            for ((cell, &width), (_, align)) in line.iter().zip(&widths).zip(&self.columns) {
+                let padding = width - cell.width().min(width);
+                // Writing to a string cannot fail.
+                let _ = match align {
+                    Align::Left => write!(text, "| {cell}{:padding$} ", ""),
+                    Align::Right => write!(text, "| {:padding$}{cell} ", ""),
+                };
+            }
+            text += "|\n";
+            if index == 0 {
+                text.extend(widths.iter().zip(&self.columns).map(rule));
+                text += "|\n";
+            }
+        }
+        text
+    }
+
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
         for (index, ((cell, &width), (_, align))) in cells.iter().zip(widths).zip(&self.columns).enumerate() {
@@ -85,6 +140,22 @@ impl Table {
         line.truncate(line.trim_end().len());
         line
     }
+}
+
+/// A cell with a backslash before what Markdown would take for markup. Underscores inside words are none.
+fn markdown_text(cell: &str) -> String {
+    let mut text = String::with_capacity(cell.len());
+    let mut before = ' ';
+    let mut rest = cell.chars().peekable();
+    while let Some(c) = rest.next() {
+        let inside = before.is_alphanumeric() && rest.peek().is_some_and(|next| next.is_alphanumeric());
+        if matches!(c, '\\' | '|' | '<' | '*' | '`' | '[' | '~') || (c == '_' && !inside) {
+            text.push('\\');
+        }
+        text.push(c);
+        before = c;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -106,5 +177,27 @@ mod tests {
         table.row(["x"]);
         table.row(["x", "y", "z"]);
         assert_eq!(table.render(Style::default()), "a  b\nx\nx  y\n");
+    }
+
+    #[test]
+    fn markdown_has_no_markup_from_cells() {
+        let mut table = Table::new([("a|b", Align::Left), ("n", Align::Right)]);
+        table.row(["<script>\n", "分"]);
+        table.row(["layer_1 *x* _y_ `z` \\| [l](u)", "1"]);
+        let expected = concat!(
+            "| a\\|b                                   |   n |\n",
+            "|----------------------------------------|----:|\n",
+            "| \\<script>\\\\n                           |  分 |\n",
+            "| layer_1 \\*x\\* \\_y\\_ \\`z\\` \\\\\\| \\[l](u) |   1 |\n",
+        );
+        assert_eq!(table.markdown(), expected);
+    }
+
+    #[test]
+    fn a_table_gives_out_its_columns_and_rows() {
+        let mut table = Table::new([("a", Align::Left), ("b", Align::Right)]);
+        table.row(["x"]);
+        assert_eq!(table.columns().collect::<Vec<_>>(), [("a", Align::Left), ("b", Align::Right)]);
+        assert_eq!(table.rows().collect::<Vec<_>>(), [["x", ""]]);
     }
 }

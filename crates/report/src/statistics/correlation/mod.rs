@@ -43,9 +43,10 @@ pub type Coefficients = Each<Option<f64>>;
 pub type Intervals = Each<Option<[f64; 2]>>;
 
 /// Why numbers cannot be correlated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The columns have different lengths.
+    #[error("{x} numbers cannot be paired with {y}")]
     Lengths {
         /// Numbers in the first.
         x: usize,
@@ -53,25 +54,15 @@ pub enum Unfit {
         y: usize,
     },
     /// Something is infinite or no number.
+    #[error("row {row} is infinite or no number")]
     NotFinite {
         /// Its row, counted from 0.
         row: usize,
     },
-    /// More pairs than ranks are counted for, 2^31.
+    /// More pairs than ranks are counted for.
+    #[error("more than 2^31 pairs")]
     TooMany,
 }
-
-impl std::fmt::Display for Unfit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Lengths { x, y } => write!(f, "{x} numbers cannot be paired with {y}"),
-            Self::NotFinite { row } => write!(f, "row {row} is infinite or no number"),
-            Self::TooMany => f.write_str("more than 2^31 pairs"),
-        }
-    }
-}
-
-impl std::error::Error for Unfit {}
 
 /// Two columns of finite numbers, row by row the pairs.
 ///
