@@ -23,6 +23,7 @@ mod man;
 mod model;
 mod model_file;
 mod preprocess;
+mod rank;
 mod run;
 mod runtime;
 mod size;
@@ -88,6 +89,7 @@ enum Command {
     Validate(Box<validate::Args>),
     Eval(Box<eval::Args>),
     Classify(classify::Args),
+    Rank(rank::Args),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -109,6 +111,7 @@ impl Command {
             Self::Validate(args) => validate::run(&args, context),
             Self::Eval(args) => eval::run(&args, context),
             Self::Classify(args) => classify::run(&args, context),
+            Self::Rank(args) => rank::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),
