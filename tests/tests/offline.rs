@@ -32,6 +32,7 @@ preprocess demo/flower.jpg -o flower.npy
 classify Thing demo/flower.jpg
 validate Thing
 eval Thing --data demo/list.txt
+rank --ratings whole.json --accuracy accuracy.csv --space nats-c10
 completions bash
 man .
 cache ls
@@ -73,6 +74,8 @@ fn no_command_but_fetch_opens_a_connection() {
     fs::write(folder.join("w.pth"), &bytes).unwrap();
     let side = small::SIDE;
     let input: Vec<f32> = (0..3 * side * side).map(|i| i as f32 / 3000.0).collect();
+    fs::write(folder.join("whole.json"), "{\"ratings\": {\"74/62/6\": -8.7, \"74/62/0\": -8.5}}").unwrap();
+    fs::write(folder.join("accuracy.csv"), "74/62/6,93.5\n74/62/0,93\n").unwrap();
     bossnas_tests::npy::write(&folder.join("input.npy"), &[1, 3, side, side], &input);
 
     // The trap works: fetching runs into it, and without it succeeds.

@@ -14,7 +14,8 @@
 //! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
-//!   [`predict`] the likeliest of them.
+//!   [`predict`] the likeliest of them;
+//! - [`rank`] brings ratings of searched architectures together with their accuracies.
 
 pub mod bench;
 pub mod compare;
@@ -28,6 +29,7 @@ pub mod notes;
 pub mod parts;
 pub mod ports;
 pub mod predict;
+pub mod rank;
 pub mod runtime;
 pub mod score;
 pub mod tune;

@@ -25,6 +25,7 @@ mod model;
 mod model_file;
 mod network;
 mod preprocess;
+mod rank;
 mod run;
 mod runtime;
 mod shape;
@@ -94,6 +95,7 @@ enum Command {
     Classify(classify::Args),
     Bench(Box<bench::Args>),
     Tune(tune::Args),
+    Rank(rank::Args),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -117,6 +119,7 @@ impl Command {
             Self::Classify(args) => classify::run(&args, context),
             Self::Bench(args) => bench::run(&args, context),
             Self::Tune(args) => tune::run(&args, context),
+            Self::Rank(args) => rank::run(&args, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),

@@ -1,6 +1,7 @@
-//! Statistics of counts and samples.
+//! Statistics of counts, samples and pairs.
 
 mod blocks;
+pub mod correlation;
 mod sample;
 mod share;
 
