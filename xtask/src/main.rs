@@ -9,6 +9,7 @@ mod examples;
 mod fuzz;
 mod native;
 mod onnx_checker;
+mod peers;
 mod process;
 mod program;
 mod proto;

@@ -1,6 +1,6 @@
 //! Python, where a tool or a file comes only that way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
@@ -17,22 +17,90 @@ pub(crate) fn find(minor: u32, modules: &str) -> Option<&'static str> {
     })
 }
 
-/// The interpreter of a virtual environment among the tools, made first if it is missing. The requirements are a file in
-/// the repository with the hashes of everything; when they change, so does the environment.
-pub(crate) fn environment(python: &str, requirements: &str) -> anyhow::Result<PathBuf> {
-    let file = workspace::root().join(requirements);
-    let digest = sha256_of(&SourceFile::open(&file)?)?.to_string();
-    let folder = workspace::tools().join(format!("python-{}", &digest[..12]));
-    let interpreter = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    // Written last: an environment without it was not finished.
-    let finished = folder.join("finished");
-    if !finished.is_file() {
-        process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut install = Command::new(&interpreter);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
-        install.args(["--require-hashes", "--no-deps", "-r"]);
-        process::run(install.arg(file))?;
-        std::fs::write(&finished, "").context("cannot mark the environment as finished")?;
+/// A virtual environment among the tools. Its requirements are a file in the repository with the hashes of everything; when
+/// they change, so does the environment.
+pub(crate) struct Environment {
+    requirements: PathBuf,
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// The environment of these requirements, a path in the repository, whether it is there or not.
+    pub(crate) fn of(requirements: &str) -> anyhow::Result<Self> {
+        Self::within(&workspace::tools(), workspace::root().join(requirements))
     }
-    Ok(interpreter)
+
+    fn within(tools: &Path, requirements: PathBuf) -> anyhow::Result<Self> {
+        let digest = sha256_of(&SourceFile::open(&requirements)?)?.to_string();
+        let folder = tools.join(format!("python-{}", &digest[..12]));
+        Ok(Self { requirements, folder })
+    }
+
+    /// Its interpreter, when it was made to the end.
+    pub(crate) fn interpreter(&self) -> Option<PathBuf> {
+        self.mark().is_file().then(|| self.program())
+    }
+
+    /// Its interpreter; the environment is made with `python` first when it is not there.
+    pub(crate) fn ready(&self, python: &str) -> anyhow::Result<PathBuf> {
+        if let Some(interpreter) = self.interpreter() {
+            return Ok(interpreter);
+        }
+        process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&self.folder))?;
+        let mut install = Command::new(self.program());
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
+        // Made once: a copy of every wheel would be of no use.
+        install.args(["--no-cache-dir", "--require-hashes", "--no-deps", "-r"]);
+        process::run(install.arg(&self.requirements))?;
+        std::fs::write(self.mark(), "").context("cannot mark the environment as finished")?;
+        Ok(self.program())
+    }
+
+    fn program(&self) -> PathBuf {
+        self.folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
+    }
+
+    /// Written last: an environment without it was not finished.
+    fn mark(&self) -> PathBuf {
+        self.folder.join("finished")
+    }
+}
+
+/// The interpreter of the environment of these requirements, made first if it is missing.
+pub(crate) fn environment(python: &str, requirements: &str) -> anyhow::Result<PathBuf> {
+    Environment::of(requirements)?.ready(python)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail where they must")]
+mod tests {
+    use super::*;
+
+    /// A Python that would fail if it were run.
+    const NONE: &str = "no-such-python";
+
+    fn requirements(folder: &Path, text: &str) -> Environment {
+        let file = folder.join("requirements.txt");
+        std::fs::write(&file, text).unwrap();
+        Environment::within(folder, file).unwrap()
+    }
+
+    #[test]
+    fn an_environment_that_is_there_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = requirements(folder.path(), "one");
+        assert!(environment.interpreter().is_none() && environment.ready(NONE).is_err());
+        std::fs::create_dir_all(&environment.folder).unwrap();
+        std::fs::write(environment.mark(), "").unwrap();
+        assert_eq!(environment.ready(NONE).unwrap(), environment.interpreter().unwrap());
+    }
+
+    #[test]
+    fn other_requirements_are_another_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = requirements(folder.path(), "one");
+        std::fs::create_dir_all(&first.folder).unwrap();
+        std::fs::write(first.mark(), "").unwrap();
+        assert!(requirements(folder.path(), "two").interpreter().is_none());
+    }
 }

@@ -3,7 +3,7 @@
 use bossnas_native::Part;
 use clap::Args;
 
-use crate::{examples, fuzz, native, onnx_checker, process, program};
+use crate::{examples, fuzz, native, onnx_checker, peers, process, program};
 
 /// The variable that makes tests fail where they would skip; `bossnas_tests::strict` reads it.
 const STRICT: &str = "BOSSNAS_STRICT";
@@ -29,6 +29,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     test.args(["--locked", "--no-fail-fast"]);
     if let Some(python) = examples::python()? {
         test.env(examples::PYTHON_VARIABLE, python);
+    }
+    // Not made here: it is large.
+    if let Ok(python) = peers::python() {
+        test.env(peers::PYTHON_VARIABLE, python);
     }
     if options.all {
         test.args(["--", "--include-ignored"]);

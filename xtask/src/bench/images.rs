@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::measure::median;
-use crate::{process, workspace};
+use crate::{peers, process, workspace};
 
 /// Photographs of the repository.
 const IMAGES: [&str; 1] = ["zoo/assets/flower.jpg"];
@@ -15,7 +15,8 @@ const PEER: &str = "tests/peers/torchvision_images.py";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A Python with torch, torchvision and Pillow; without it only ours is measured
+    /// A Python with torch, torchvision and Pillow [default: the one of `cargo xtask setup --peers`; without it only ours is
+    /// measured]
     #[arg(long, value_name = "PYTHON")]
     python: Option<PathBuf>,
     /// How often each is measured, in turn
@@ -33,12 +34,19 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         given()?
     };
+    let python = options.python.clone().or_else(|| {
+        let peers = peers::python();
+        if let Err(why) = &peers {
+            eprintln!("only ours is measured: {why:#}");
+        }
+        peers.ok()
+    });
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for _ in 0..options.rounds {
         let mut bench = process::cargo(["bench", "--locked", "--package", "bossnas-data", "--bench", "images", "--"]);
         ours.push(rates(bench.args(&files))?);
-        if let Some(python) = &options.python {
+        if let Some(python) = &python {
             theirs.push(rates(Command::new(python).arg(workspace::root().join(PEER)).args(&files))?);
         }
     }
