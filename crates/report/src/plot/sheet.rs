@@ -250,6 +250,15 @@ impl Sheet<'_> {
         self.area.draw(&Rectangle::new([point(from), point(to)], color.mix(opacity).filled()))
     }
 
+    /// Text at both ends of a line across the frame.
+    pub(super) fn ends(&self, left: &str, right: &str, frame: &Frame, y: f64) -> Drawn {
+        let (top, bottom) = (y - 12.0, y + 4.0);
+        self.patch((frame.left, top), (frame.left + text::width(left, FONT), bottom))?;
+        self.patch((frame.right - text::width(right, SMALL), top), (frame.right, bottom))?;
+        self.text(left, (frame.left, y), Anchor::Start, PLAIN)?;
+        self.text(right, (frame.right, y), Anchor::End, ASIDE)
+    }
+
     /// A patch of paper, for text above other things.
     pub(super) fn patch(&self, from: (f64, f64), to: (f64, f64)) -> Drawn {
         self.rectangle(from, to, PAPER, 0.8)
