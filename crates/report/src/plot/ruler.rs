@@ -122,7 +122,9 @@ impl Ruler {
             }
             Scale::Log => {
                 let ticks = decades(self.low, self.high, most);
-                if ticks.len() >= 3 || self.high - self.low > 1.0 {
+                // Where the ends are less than a factor of three apart, the axis is nearly linear.
+                let span = self.high - self.low;
+                if span > 1.0 || (span > 3.0_f64.log10() && ticks.len() >= 3) {
                     return ticks;
                 }
                 let (low, high) = (10_f64.powf(self.low), 10_f64.powf(self.high));
