@@ -88,8 +88,11 @@ impl Bars {
             if let Some(x) = reference {
                 sheet.line(&[(x, frame.top), (x, frame.bottom)], INK, 1.5)?;
             }
-            for place in &places {
-                place.draw(sheet, origin, reference, &frame, &ruler)?;
+            for group in places.chunk_by(|_, next| next.label.is_none()) {
+                draw_label(sheet, group, &frame)?;
+                for place in group {
+                    place.draw(sheet, origin, reference, &frame, &ruler)?;
+                }
             }
             Ok(())
         })
@@ -131,16 +134,20 @@ impl Bars {
     }
 }
 
+/// The label of bars that stand together, and their numbers.
+fn draw_label(sheet: &Sheet, group: &[Place], frame: &Frame) -> Drawn {
+    let Some((place, top)) = group.first().and_then(|place| Some((place, place.label?))) else { return Ok(()) };
+    let room = frame.right - frame.left;
+    let said: Vec<String> = group.iter().map(Place::said).collect();
+    let said = text::shorten(&said.join(" · "), SMALL, room * 0.7);
+    let name = text::shorten(&text::clean(&place.bar.label), PLAIN.size, room - text::width(&said, SMALL) - 16.0);
+    sheet.ends(&name, &said, frame, top + 16.0)
+}
+
 impl Place<'_> {
     fn draw(&self, sheet: &Sheet, origin: f64, reference: Option<f64>, frame: &Frame, ruler: &Ruler) -> Drawn {
         let at = |value: f64| frame.x(ruler, value);
         let bar = self.bar;
-        if let Some(top) = self.label {
-            let said = self.said();
-            let room = frame.right - frame.left - text::width(&said, SMALL) - 16.0;
-            let name = text::shorten(&text::clean(&bar.label), PLAIN.size, room);
-            sheet.ends(&name, &said, frame, top + 16.0)?;
-        }
         let end = at(bar.value);
         let (left, right) = (origin.min(end), origin.max(end));
         sheet.rectangle((left, self.top), (right, self.top + BAR_H), sheet::color(self.color), 0.85)?;
@@ -163,8 +170,8 @@ impl Place<'_> {
         let Bar { value, interval, .. } = self.bar;
         match interval {
             Some([low, high]) => {
-                // Two digits of the interval's width, unless it is a hair.
-                let decimals = ruler::decimals(high - low, 2).clamp(self.decimals, self.decimals + 2);
+                // One digit of the interval's width, unless it is a hair.
+                let decimals = ruler::decimals(high - low, 1).clamp(self.decimals, self.decimals + 2);
                 let [value, low, high] = [*value, *low, *high].map(|number| ruler::fixed(number, decimals));
                 format!("{value} [{low}, {high}]")
             }

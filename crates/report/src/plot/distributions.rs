@@ -141,7 +141,7 @@ impl Sorted<'_> {
         };
         for (order, &sample) in dots.iter().enumerate() {
             let y = top + NAME_H + 3.0 + (STRIP_H - 6.0) * jitter(order);
-            sheet.mark(Mark::Circle, (at(sample), y), 2.0, color, opacity)?;
+            sheet.mark(Mark::Circle, (at(sample), y), if dots.len() > 60 { 2.0 } else { 3.0 }, color, opacity)?;
         }
 
         let (upper, lower) = (top + NAME_H + STRIP_H + 1.0, top + NAME_H + STRIP_H + 1.0 + BOX_H);

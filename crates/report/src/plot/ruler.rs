@@ -197,24 +197,27 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
 /// Powers of ten in this range of exponents, with multiples of them where there is room.
 fn decades(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let powers = low.floor() as i32..=high.ceil() as i32;
+    let in_full = low >= -4.5 && high < LONG.log10();
     let set = |factors: &[f64], every: i32| -> Vec<Tick> {
         let of_power =
             |power: i32| factors.iter().map(move |factor| (factor.log10() + f64::from(power), *factor, power));
         let powers = powers.clone().filter(|power| power.rem_euclid(every) == 0);
         let inside = powers.flat_map(of_power).filter(|&(at, ..)| low <= at && at <= high);
-        inside.map(|(at, factor, power)| Tick { at, text: power_of_ten(factor, power) }).collect()
+        inside.map(|(at, factor, power)| Tick { at, text: power_of_ten(factor, power, in_full) }).collect()
     };
     let all = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
-    let sets = [set(&all, 1), set(&[1.0, 2.0, 3.0, 5.0, 7.0], 1), set(&[1.0, 2.0, 5.0], 1), set(&[1.0], 1)];
+    let sets = [set(&all, 1), set(&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0], 1), set(&[1.0, 2.0, 5.0], 1), set(&[1.0], 1)];
     let sparse = [2, 5, 10, 20, 50].into_iter().map(|every| set(&[1.0], every));
     sets.into_iter().chain(sparse).find(|ticks| ticks.len() <= most).unwrap_or_default()
 }
 
-fn power_of_ten(factor: f64, power: i32) -> String {
-    match power {
-        -4..=6 => decimal(factor * 10_f64.powi(power), 10_f64.powi(power), 1.0),
-        _ => format!("{factor}e{power}"),
+/// In full, or with an exponent like all numbers of its axis.
+fn power_of_ten(factor: f64, power: i32, in_full: bool) -> String {
+    if !in_full {
+        return format!("{factor}e{power}");
     }
+    let step = if factor.fract() == 0.0 { 10_f64.powi(power) } else { 10_f64.powi(power - 1) };
+    decimal(factor * 10_f64.powi(power), step, 1.0)
 }
 
 /// `value`, a multiple of `step`, with the digits that tell it from its neighbours. `size` is the largest of them.

@@ -149,6 +149,7 @@ fn bars_of_one_label_are_told_apart() {
     plot.bars[1].label = plot.bars[0].label.clone();
     let texts = texts(&plot.render().expect("drawn"));
     assert_eq!(texts.iter().filter(|text| *text == "bar 0").count(), 1);
+    assert!(texts.contains(&"1.00 · 2.00".to_owned()), "{texts:?}");
 }
 
 /// Numbers of every size, and those that cannot be drawn.
