@@ -5,7 +5,6 @@
 //! Look at it in a browser when something about the plots or the page has changed: wide, as narrow as a phone, dark, and
 //! printed.
 
-use std::path::Path;
 use std::{env, fs};
 
 use anyhow::Context as _;
@@ -22,8 +21,7 @@ fn main() -> anyhow::Result<()> {
     let out = env::args_os().nth(1).context("the argument is missing: where the page goes")?;
     let drawing = fs::read_to_string(DRAWING).with_context(|| format!("cannot read `{DRAWING}`"))?;
     let page = page(&drawing)?;
-    fs::write(&out, page.render()).with_context(|| format!("cannot write `{}`", Path::new(&out).display()))?;
-    Ok(())
+    Ok(bossnas_files::write_file(&out, page.render().as_bytes())?)
 }
 
 fn page(drawing: &str) -> anyhow::Result<Page> {

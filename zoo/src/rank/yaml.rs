@@ -286,10 +286,12 @@ mod tests {
 
     #[test]
     fn deep_nesting_ends_at_its_first_step_too_many() {
+        refused("[[[1, 2]]]", &["found a list, expected a path"]);
+        refused("a: {b: 1}", &["found a map, expected a number"]);
         for depth in [3, 300, 100_000] {
             refused(&"[".repeat(depth), &["line 1"]);
             refused(&"- ".repeat(depth), &["line 1"]);
-            refused(&"{a: ".repeat(depth), &["expected a number"]);
+            refused(&"{a: ".repeat(depth), &["line 1"]);
             refused(&"? ".repeat(depth), &["line 1"]);
         }
     }

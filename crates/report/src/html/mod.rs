@@ -10,3 +10,6 @@ mod figure;
 mod page;
 
 pub use page::Page;
+
+#[cfg(test)]
+mod tests;

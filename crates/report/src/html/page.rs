@@ -80,19 +80,18 @@ impl Page {
             Align::Left => "",
             Align::Right => " class=\"right\"",
         };
-        let titles =
-            table.columns().map(|(title, align)| format!("<th scope=\"col\"{}>{}</th>", class(align), prose(title)));
-        let head: String = titles.collect();
-        let row = |cells: &[String]| {
-            let cells = cells.iter().zip(table.columns());
-            let cells: String =
-                cells.map(|(cell, (_, align))| format!("<td{}>{}</td>", class(align), prose(cell))).collect();
-            format!("<tr>{cells}</tr>\n")
+        let row = |kind: &str, cells: &mut dyn Iterator<Item = &str>| {
+            let mut html = String::from("<tr>");
+            for (cell, (_, align)) in cells.zip(table.columns()) {
+                html += &["<", kind, class(align), ">", &prose(cell), "</", &kind[..2], ">"].concat();
+            }
+            html + "</tr>\n"
         };
-        let body: String = table.rows().map(row).collect();
+        let head = row("th scope=\"col\"", &mut table.columns().map(|(title, _)| title));
+        let body: String = table.rows().map(|cells| row("td", &mut cells.iter().map(String::as_str))).collect();
         self.block(format!(
             "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\">\n<table>\n\
-             <thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
+             <thead>\n{head}</thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
         ));
     }
 
@@ -102,8 +101,10 @@ impl Page {
         let caption = prose(caption);
         let is_wide = figure::natural_width(svg).is_some_and(|width| width > WIDE);
         let class = if is_wide { " class=\"wide\"" } else { "" };
+        // What scrolls can be reached by keyboard.
+        let reach = if is_wide { " tabindex=\"0\" role=\"group\" aria-label=\"figure\"" } else { "" };
         let html = format!(
-            "<figure{class}>\n<div class=\"scroll\"><img alt=\"{caption}\" src='{}'></div>\n\
+            "<figure{class}>\n<div class=\"scroll\"{reach}><img alt=\"{caption}\" src='{}'></div>\n\
              <figcaption>{caption}</figcaption>\n</figure>\n",
             figure::address(svg)
         );
@@ -142,10 +143,8 @@ impl Page {
             body += "</div>\n";
         }
         if !self.notes.is_empty() {
-            body += &format!(
-                "<footer>\n<h2>What the numbers mean</h2>\n<dl class=\"notes\">\n{}</dl>\n</footer>\n",
-                self.notes
-            );
+            let head = "<footer>\n<h2>What the numbers mean</h2>\n<dl class=\"notes\">\n";
+            body += &[head, &self.notes, "</dl>\n</footer>\n"].concat();
         }
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -1,7 +1,7 @@
 //! Horizontal bars: shares of time, ratios.
 
 use super::ruler::{self, Ruler, Spacing};
-use super::sheet::{self, ASIDE, Anchor, Drawn, Frame, INK, MARGIN, PLAIN, SMALL, Sheet, WIDTH};
+use super::sheet::{self, Drawn, Frame, INK, MARGIN, PLAIN, SMALL, Sheet, WIDTH};
 use super::{Axis, Checker, PlotError, Scale, text};
 
 /// Bars in one plot.
@@ -58,6 +58,8 @@ struct Place<'a> {
     label: Option<f64>,
     /// The top of the bar itself.
     top: f64,
+    /// Digits behind the point that the largest number needs.
+    decimals: i32,
 }
 
 impl Bars {
@@ -82,12 +84,15 @@ impl Bars {
         sheet::document(&self.title, height, |sheet| {
             sheet.frame(&frame, &ruler, None)?;
             sheet.x_label(&frame, &label)?;
-            for place in &places {
-                place.draw(sheet, origin, &frame, &ruler)?;
-            }
-            if let Some(reference) = self.reference {
-                let x = frame.x(&ruler, reference);
+            let reference = self.reference.map(|reference| frame.x(&ruler, reference));
+            if let Some(x) = reference {
                 sheet.line(&[(x, frame.top), (x, frame.bottom)], INK, 1.5)?;
+            }
+            for group in places.chunk_by(|_, next| next.label.is_none()) {
+                draw_label(sheet, group, &frame)?;
+                for place in group {
+                    place.draw(sheet, origin, reference, &frame, &ruler)?;
+                }
             }
             Ok(())
         })
@@ -110,6 +115,8 @@ impl Bars {
     fn places(&self, top: f64) -> (Vec<Place<'_>>, f64) {
         let mut y = top;
         let mut color = 0;
+        let largest = self.bars.iter().map(|bar| bar.value.abs()).fold(0.0, f64::max);
+        let decimals = ruler::decimals(largest, 3).max(0);
         let mut places: Vec<Place> = Vec::new();
         for bar in &self.bars {
             let is_first = places.last().is_none_or(|before| before.bar.label != bar.label);
@@ -120,28 +127,34 @@ impl Bars {
             } else {
                 y -= GAP - 3.0;
             }
-            places.push(Place { bar, color, label, top: y });
+            places.push(Place { bar, color, label, top: y, decimals });
             y += BAR_H + GAP;
         }
         (places, y)
     }
 }
 
+/// The label of bars that stand together, and their numbers.
+fn draw_label(sheet: &Sheet, group: &[Place], frame: &Frame) -> Drawn {
+    let Some((place, top)) = group.first().and_then(|place| Some((place, place.label?))) else { return Ok(()) };
+    let room = frame.right - frame.left;
+    let said: Vec<String> = group.iter().map(Place::said).collect();
+    let said = text::shorten(&said.join(" · "), SMALL, room * 0.7);
+    let name = text::shorten(&text::clean(&place.bar.label), PLAIN.size, room - text::width(&said, SMALL) - 16.0);
+    sheet.ends(&name, &said, frame, top + 16.0)
+}
+
 impl Place<'_> {
-    fn draw(&self, sheet: &Sheet, origin: f64, frame: &Frame, ruler: &Ruler) -> Drawn {
+    fn draw(&self, sheet: &Sheet, origin: f64, reference: Option<f64>, frame: &Frame, ruler: &Ruler) -> Drawn {
         let at = |value: f64| frame.x(ruler, value);
         let bar = self.bar;
-        if let Some(top) = self.label {
-            let said = self.said();
-            let room = frame.right - frame.left - text::width(&said, SMALL) - 16.0;
-            let name = text::shorten(&text::clean(&bar.label), PLAIN.size, room);
-            sheet.patch((frame.left, top + 2.0), (frame.right, top + LABEL_H - 1.0))?;
-            sheet.text(&name, (frame.left, top + 16.0), Anchor::Start, PLAIN)?;
-            sheet.text(&said, (frame.right, top + 16.0), Anchor::End, ASIDE)?;
-        }
         let end = at(bar.value);
         let (left, right) = (origin.min(end), origin.max(end));
         sheet.rectangle((left, self.top), (right, self.top + BAR_H), sheet::color(self.color), 0.85)?;
+        // Over the bar and below the whiskers.
+        if let Some(x) = reference {
+            sheet.line(&[(x, self.top), (x, self.top + BAR_H)], INK, 1.5)?;
+        }
         if let Some([low, high]) = bar.interval {
             let middle = self.top + BAR_H / 2.0;
             sheet.line(&[(at(low), middle), (at(high), middle)], INK, 1.5)?;
@@ -154,10 +167,15 @@ impl Place<'_> {
 
     /// The number, with its interval.
     fn said(&self) -> String {
-        let value = ruler::number(self.bar.value);
-        match self.bar.interval {
-            Some([low, high]) => format!("{value} [{}, {}]", ruler::number(low), ruler::number(high)),
-            None => value,
+        let Bar { value, interval, .. } = self.bar;
+        match interval {
+            Some([low, high]) => {
+                // One digit of the interval's width, unless it is a hair.
+                let decimals = ruler::decimals(high - low, 1).clamp(self.decimals, self.decimals + 2);
+                let [value, low, high] = [*value, *low, *high].map(|number| ruler::fixed(number, decimals));
+                format!("{value} [{low}, {high}]")
+            }
+            None => ruler::fixed(*value, ruler::decimals(*value, 2).clamp(self.decimals, self.decimals + 2)),
         }
     }
 }

@@ -11,7 +11,7 @@ const DOTS: usize = 4000;
 const ROW_DOTS: usize = 800;
 /// Height of a row's name, of its dots, of its box, and of the free space below.
 const NAME_H: f64 = 24.0;
-const STRIP_H: f64 = 26.0;
+const STRIP_H: f64 = 34.0;
 const BOX_H: f64 = 14.0;
 const GAP: f64 = 14.0;
 
@@ -128,18 +128,20 @@ impl Sorted<'_> {
         let color = sheet::color(index);
         let at = |value: f64| frame.x(ruler, value);
         let median = quantile(&self.samples, 0.5);
-        let said = format!("median {}", ruler::number(median));
+        let said = format!("median {}", ruler::number(median, 4));
         let room = frame.right - frame.left - text::width(&said, SMALL) - 16.0;
         let name = text::shorten(&text::clean(&self.row.name), PLAIN.size, room);
-        sheet.patch((frame.left - 2.0, top + 2.0), (frame.right + 2.0, top + NAME_H - 2.0))?;
-        sheet.text(&name, (frame.left, top + 16.0), Anchor::Start, PLAIN)?;
-        sheet.text(&said, (frame.right, top + 16.0), Anchor::End, ASIDE)?;
+        sheet.ends(&name, &said, frame, top + 16.0)?;
 
         let dots = thin::sorted(&self.samples, most);
-        let opacity = if dots.len() > 100 { 0.35 } else { 0.6 };
+        let opacity = match dots.len() {
+            0..=100 => 0.6,
+            101..=400 => 0.35,
+            _ => 0.25,
+        };
         for (order, &sample) in dots.iter().enumerate() {
             let y = top + NAME_H + 3.0 + (STRIP_H - 6.0) * jitter(order);
-            sheet.mark(Mark::Circle, (at(sample), y), 2.0, color, opacity)?;
+            sheet.mark(Mark::Circle, (at(sample), y), if dots.len() > 60 { 2.0 } else { 3.0 }, color, opacity)?;
         }
 
         let (upper, lower) = (top + NAME_H + STRIP_H + 1.0, top + NAME_H + STRIP_H + 1.0 + BOX_H);
@@ -162,9 +164,12 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     below + (above - below) * rank.fract()
 }
 
-/// A height between 0 and 1 that looks random: neighbours in order are far apart (a golden-ratio sequence).
+/// A height between 0 and 1 that looks random and is not: the order's bits, mixed (Steele, Lea and Flood's generator, 2014).
 fn jitter(order: usize) -> f64 {
-    (0.5 + order as f64 * 0.618_033_988_749_894_9).fract()
+    let mut bits = (order as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits >> 40) as f64 / (1_u64 << 24) as f64
 }
 
 #[cfg(test)]

@@ -122,7 +122,9 @@ impl Ruler {
             }
             Scale::Log => {
                 let ticks = decades(self.low, self.high, most);
-                if ticks.len() >= 2 {
+                // Where the ends are less than a factor of three apart, the axis is nearly linear.
+                let span = self.high - self.low;
+                if span > 1.0 || (span > 3.0_f64.log10() && ticks.len() >= 3) {
                     return ticks;
                 }
                 let (low, high) = (10_f64.powf(self.low), 10_f64.powf(self.high));
@@ -171,11 +173,14 @@ fn measure(scale: Scale, value: f64) -> f64 {
 
 /// Multiples of 1, 2 or 5 times a power of ten in this range, and how they are written.
 fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
-    let rough = (high - low) / most.max(1) as f64;
-    let power = rough.log10().floor();
-    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * 10_f64.powf(power)).into_iter().find(|&step| step >= rough);
-    let step = step.unwrap_or(rough);
-    let (first, last) = ((low / step).ceil(), (high / step).floor());
+    let power = 10_f64.powf(((high - low) / most.max(1) as f64).log10().floor());
+    let ends = |step: f64| ((low / step).ceil(), (high / step).floor());
+    let few = |step: &f64| {
+        let (first, last) = ends(*step);
+        last - first < most as f64
+    };
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(few).unwrap_or(20.0 * power);
+    let (first, last) = ends(step);
     let count = (last - first).clamp(0.0, 100.0) as usize;
     let size = low.abs().max(high.abs());
     (0..=count)
@@ -189,26 +194,30 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Powers of ten in this range of exponents, with 2 and 5 times them where there is room.
+/// Powers of ten in this range of exponents, with multiples of them where there is room.
 fn decades(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let powers = low.floor() as i32..=high.ceil() as i32;
+    let in_full = low >= -4.5 && high < LONG.log10();
     let set = |factors: &[f64], every: i32| -> Vec<Tick> {
         let of_power =
             |power: i32| factors.iter().map(move |factor| (factor.log10() + f64::from(power), *factor, power));
         let powers = powers.clone().filter(|power| power.rem_euclid(every) == 0);
         let inside = powers.flat_map(of_power).filter(|&(at, ..)| low <= at && at <= high);
-        inside.map(|(at, factor, power)| Tick { at, text: power_of_ten(factor, power) }).collect()
+        inside.map(|(at, factor, power)| Tick { at, text: power_of_ten(factor, power, in_full) }).collect()
     };
-    let sets = [set(&[1.0, 2.0, 5.0], 1), set(&[1.0], 1)];
+    let all = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+    let sets = [set(&all, 1), set(&[1.0, 1.5, 2.0, 3.0, 5.0, 7.0], 1), set(&[1.0, 2.0, 5.0], 1), set(&[1.0], 1)];
     let sparse = [2, 5, 10, 20, 50].into_iter().map(|every| set(&[1.0], every));
     sets.into_iter().chain(sparse).find(|ticks| ticks.len() <= most).unwrap_or_default()
 }
 
-fn power_of_ten(factor: f64, power: i32) -> String {
-    match power {
-        -4..=6 => decimal(factor * 10_f64.powi(power), 10_f64.powi(power), 1.0),
-        _ => format!("{factor}e{power}"),
+/// In full, or with an exponent like all numbers of its axis.
+fn power_of_ten(factor: f64, power: i32, in_full: bool) -> String {
+    if !in_full {
+        return format!("{factor}e{power}");
     }
+    let step = if factor.fract() == 0.0 { 10_f64.powi(power) } else { 10_f64.powi(power - 1) };
+    decimal(factor * 10_f64.powi(power), step, 1.0)
 }
 
 /// `value`, a multiple of `step`, with the digits that tell it from its neighbours. `size` is the largest of them.
@@ -237,16 +246,25 @@ fn grouped(text: &str) -> String {
     }
 }
 
-/// A measured value, to four digits.
-pub(super) fn number(value: f64) -> String {
+/// A measured value, to so many digits.
+pub(super) fn number(value: f64, digits: i32) -> String {
+    fixed(value, decimals(value, digits))
+}
+
+/// How many digits behind the point show a number like `size` to so many digits.
+pub(super) fn decimals(size: f64, digits: i32) -> i32 {
+    if size == 0.0 { 0 } else { digits - 1 - size.abs().log10().floor() as i32 }
+}
+
+/// `value` with these digits behind the point, or with an exponent where that would be long.
+pub(super) fn fixed(value: f64, decimals: i32) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let leading = value.abs().log10().floor();
-    if !(-5.0..7.0).contains(&leading) {
-        return format!("{value:.3e}");
+    if value.abs() >= LONG || decimals > 9 {
+        return format!("{value:.2e}");
     }
-    grouped(&format!("{value:.*}", (3.0 - leading).max(0.0) as usize))
+    grouped(&format!("{value:.*}", decimals.max(0) as usize))
 }
 
 #[cfg(test)]
@@ -265,8 +283,8 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(texts(&ruler(Scale::Linear, &[0.0, 1.0], None)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(texts(&ruler(Scale::Linear, &[-3.0, 12.0], Some(0.0))), ["0", "5", "10"]);
-        assert_eq!(texts(&ruler(Scale::Log, &[1.0, 900.0], None)), ["1", "10", "100"]);
+        assert_eq!(texts(&ruler(Scale::Linear, &[-3.0, 12.0], Some(0.0))), ["-2", "0", "2", "4", "6", "8", "10", "12"]);
+        assert_eq!(texts(&ruler(Scale::Log, &[1.0, 900.0], None)), ["1", "10", "100", "1000"]);
         assert_eq!(texts(&ruler(Scale::Log, &[80.0, 120.0], None)), ["80", "90", "100", "110", "120"]);
         assert_eq!(texts(&ruler(Scale::Log, &[0.001, 0.04], None)), ["0.001", "0.002", "0.005", "0.01", "0.02"]);
     }
@@ -288,7 +306,7 @@ mod tests {
 
     #[test]
     fn measured_values_have_four_digits() {
-        let values = [0.0, 1.0, 12.345_6, 0.001_234_56, 123_456.7, -2.5, 1e9].map(number);
-        assert_eq!(values, ["0", "1.000", "12.35", "0.001235", "123 457", "-2.500", "1.000e9"]);
+        let values = [0.0, 1.0, 12.345_6, 0.001_234_56, 123_456.7, -2.5, 1e9].map(|value| number(value, 4));
+        assert_eq!(values, ["0", "1.000", "12.35", "0.001235", "123 457", "-2.500", "1.00e9"]);
     }
 }

@@ -135,7 +135,7 @@ fn share(ruler: &Ruler, value: f64) -> f64 {
 
 /// The lines of a title and where what follows begins.
 pub(super) fn heading(title: &str) -> (Vec<String>, f64) {
-    let lines = text::wrap(&text::clean(title), TITLE * 1.05, WIDTH - 2.0 * MARGIN, TITLE_LINES);
+    let lines = text::wrap(&text::clean(title), TITLE * 1.12, WIDTH - 2.0 * MARGIN, TITLE_LINES);
     let below = 12.0 + 21.0 * lines.len() as f64;
     (lines, below + 6.0)
 }
@@ -248,6 +248,15 @@ impl Sheet<'_> {
     /// A filled rectangle between two corners.
     pub(super) fn rectangle(&self, from: (f64, f64), to: (f64, f64), color: RGBColor, opacity: f64) -> Drawn {
         self.area.draw(&Rectangle::new([point(from), point(to)], color.mix(opacity).filled()))
+    }
+
+    /// Text at both ends of a line across the frame.
+    pub(super) fn ends(&self, left: &str, right: &str, frame: &Frame, y: f64) -> Drawn {
+        let (top, bottom) = (y - 12.0, y + 4.0);
+        self.patch((frame.left, top), (frame.left + text::width(left, FONT), bottom))?;
+        self.patch((frame.right - text::width(right, SMALL) - 4.0, top), (frame.right, bottom))?;
+        self.text(left, (frame.left, y), Anchor::Start, PLAIN)?;
+        self.text(right, (frame.right, y), Anchor::End, ASIDE)
     }
 
     /// A patch of paper, for text above other things.
