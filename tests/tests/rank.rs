@@ -23,7 +23,9 @@ fn architectures() -> Vec<String> {
 
 /// A stage as Python's yaml writes a list of tuples.
 fn rank_file(scores: &[(&str, f64)]) -> String {
-    scores.iter().map(|(path, score)| format!("- !!python/tuple\n  - '{path}'\n  - {score}\n")).collect()
+    let pairs: Vec<String> =
+        scores.iter().map(|(path, score)| format!("- !!python/tuple\n  - '{path}'\n  - {score}\n")).collect();
+    pairs.concat()
 }
 
 /// Writes `search/path_rank_K.yml` and `accuracy.csv`.

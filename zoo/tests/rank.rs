@@ -1,6 +1,6 @@
 //! The two published rankings, to the last digits; and a corpus of what a fuzzer found interesting.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use bossnas_files::Sha256;
 use bossnas_report::statistics::correlation::Columns;

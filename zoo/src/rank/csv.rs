@@ -22,7 +22,9 @@ pub(super) fn entries(source: &Source) -> Result<Vec<Entry>, RankError> {
             return Err(wrong(Problem::Csv));
         }
         match value.trim().parse::<f64>() {
-            Ok(value) if value.is_finite() => entries.push(Entry { key: key.trim().to_owned(), value }),
+            Ok(value) if value.is_finite() => {
+                source.add(&mut entries, Entry { key: key.trim().to_owned(), value })?;
+            }
             Ok(_) => return Err(wrong(Problem::NotFinite { key: key.trim().to_owned() })),
             // A line of titles.
             Err(_) if first => {}

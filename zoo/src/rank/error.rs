@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bossnas_files::ReadError;
 use bossnas_model::arch::ParseError;
 
-use super::Space;
+use super::{MAX_ENTRIES, Space};
 
 /// Why ratings or accuracies cannot be read or brought together.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,9 @@ pub enum Problem {
         /// The largest that is read.
         limit: u64,
     },
+    /// More paths or architectures than such files have.
+    #[error("it has more than {MAX_ENTRIES} entries")]
+    TooMany,
     /// It is no text.
     #[error("it is not UTF-8")]
     NotText,
@@ -217,7 +220,7 @@ pub enum Problem {
         /// The space.
         space: Space,
         /// What is wrong with it; columns are counted with the space's name before it.
-        error: ParseError,
+        error: Box<ParseError>,
     },
     /// A text that is no architecture of any space.
     #[error("`{key}` is no architecture of {}", spaces(&Space::ALL))]

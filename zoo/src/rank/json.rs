@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::source::Source;
-use super::{Entry, Problem, RankError, Space};
+use super::{Entry, MAX_ENTRIES, Problem, RankError, Space};
 
 /// Which form a file has, and what it says of itself.
 #[derive(Deserialize)]
@@ -164,6 +164,9 @@ impl<'de> Deserialize<'de> for Entries {
                     if matches!(key.as_str(), "schema" | "space" | "dataset" | "source") {
                         map.next_value::<IgnoredAny>()?;
                         continue;
+                    }
+                    if entries.len() == MAX_ENTRIES {
+                        return Err(serde::de::Error::custom(Problem::TooMany));
                     }
                     let value = map.next_value()?;
                     entries.push(Entry { key, value });

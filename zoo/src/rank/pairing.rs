@@ -141,7 +141,8 @@ fn space(ratings: &Ratings, accuracies: &Accuracies, asked: Option<Space>) -> Re
 /// The architecture that a file's text means.
 fn architecture(path: &Path, space: Space, key: &str) -> Result<SearchPath, RankError> {
     let wrong = |problem| malformed(path, problem);
-    let arch = space.path(key).map_err(|error| wrong(Problem::Arch { key: key.to_owned(), space, error }))?;
+    let arch =
+        space.path(key).map_err(|error| wrong(Problem::Arch { key: key.to_owned(), space, error: Box::new(error) }))?;
     if Space::of(&arch) == space {
         return Ok(arch);
     }

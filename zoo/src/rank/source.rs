@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use bossnas_files::SourceFile;
 
-use super::{Problem, RankError};
+use super::{Entry, Problem, RankError};
 
 /// Larger files are not read. The largest published one has 735 kB.
-pub const MAX_BYTES: u64 = 64 << 20;
+pub const MAX_BYTES: u64 = 32 << 20;
+
+/// More paths or architectures in one file are not read. The largest published file has 32,768.
+pub const MAX_ENTRIES: usize = 1 << 20;
 
 /// A file of text, and its name for messages.
 #[derive(Debug, Clone)]
@@ -57,6 +60,15 @@ impl Source {
     /// The text without a byte order mark, which Windows programs put before it.
     pub(super) fn text(&self) -> &str {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
+    }
+
+    /// Adds an entry that was read from this file, unless there are too many.
+    pub(super) fn add(&self, entries: &mut Vec<Entry>, entry: Entry) -> Result<(), RankError> {
+        if entries.len() == MAX_ENTRIES {
+            return Err(self.wrong(Problem::TooMany));
+        }
+        entries.push(entry);
+        Ok(())
     }
 
     /// An error about the whole file.

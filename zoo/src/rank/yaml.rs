@@ -38,7 +38,10 @@ fn list(events: &mut Events<'_>) -> Result<Vec<Entry>, RankError> {
     loop {
         match events.next()? {
             (_, Node::Close) => return Ok(entries),
-            (_, Node::List) => entries.push(pair(events)?),
+            (_, Node::List) => {
+                let entry = pair(events)?;
+                events.source.add(&mut entries, entry)?;
+            }
             (line, node) => return Err(events.unexpected(line, &node, PAIR)),
         }
     }
@@ -63,7 +66,7 @@ fn map(events: &mut Events<'_>) -> Result<Vec<Entry>, RankError> {
             (_, Node::Close) => return Ok(entries),
             (_, Node::Text(key)) => {
                 let value = number(events, &key.value)?;
-                entries.push(Entry { key: key.value, value });
+                events.source.add(&mut entries, Entry { key: key.value, value })?;
             }
             (line, node) => return Err(events.unexpected(line, &node, PATH)),
         }
@@ -216,6 +219,7 @@ impl Events<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_ENTRIES;
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Entry>, String> {
@@ -286,10 +290,12 @@ mod tests {
 
     #[test]
     fn deep_nesting_ends_at_its_first_step_too_many() {
+        refused("[[[1, 2]]]", &["found a list, expected a path"]);
+        refused("a: {b: 1}", &["found a map, expected a number"]);
         for depth in [3, 300, 100_000] {
             refused(&"[".repeat(depth), &["line 1"]);
             refused(&"- ".repeat(depth), &["line 1"]);
-            refused(&"{a: ".repeat(depth), &["expected a number"]);
+            refused(&"{a: ".repeat(depth), &["line 1"]);
             refused(&"? ".repeat(depth), &["line 1"]);
         }
     }
@@ -304,6 +310,12 @@ mod tests {
         for value in [".inf", "-.inf", "+.Inf", ".nan", ".NaN", "1e999", "!!float .inf"] {
             refused(&format!("0: 1\na: {value}\n"), &["line 2", "`a` is not finite"]);
         }
+    }
+
+    #[test]
+    fn a_file_of_a_million_entries_is_refused_before_they_fill_the_memory() {
+        refused(&"a: 1\n".repeat(MAX_ENTRIES + 1), &["more than 1048576 entries"]);
+        refused(&"- [a, 1]\n".repeat(MAX_ENTRIES + 1), &["more than 1048576 entries"]);
     }
 
     #[test]

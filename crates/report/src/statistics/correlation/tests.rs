@@ -8,6 +8,11 @@ use serde::Deserialize;
 use super::*;
 
 #[derive(Deserialize)]
+struct Rankings {
+    synthetic: Vec<Synthetic>,
+}
+
+#[derive(Deserialize)]
 struct Synthetic {
     i: usize,
     n: usize,
@@ -26,10 +31,6 @@ fn coefficients_of_made_up_columns_are_those_of_scipy() {
     if fixtures.source() == Source::Core {
         eprintln!("skipped: the committed core of the fixtures holds no rankings");
         return;
-    }
-    #[derive(Deserialize)]
-    struct Rankings {
-        synthetic: Vec<Synthetic>,
     }
     // Python writes what is no number into JSON.
     let text = std::fs::read_to_string(fixtures.path("ranking/ranking.json")).unwrap().replace(": NaN", ": null");
@@ -93,12 +94,12 @@ fn intervals_are_those_of_the_formulas_and_are_missing_where_these_say_nothing()
         let interval = interval.unwrap();
         assert!(interval.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{interval:?}, not {expected:?}");
     };
-    // r = 0.5 of 28 pairs: z = 0.549306, s = 0.2.
-    close(interval::pearson(0.5, 28), [0.156028, 0.735818]);
+    // r = 0.5 of 28 pairs: z = 0.549_306, s = 0.2.
+    close(interval::pearson(0.5, 28), [0.156_028, 0.735_818]);
     // s^2 = 1.125 / 25.
-    close(interval::spearman(0.5, 28), [0.132747, 0.746533]);
+    close(interval::spearman(0.5, 28), [0.132_747, 0.746_533]);
     // s^2 = 0.437 / 23.
-    close(interval::kendall(0.5, 27), [0.272112, 0.674781]);
+    close(interval::kendall(0.5, 27), [0.272_112, 0.674_781]);
     for n in 0..=3 {
         assert_eq!((interval::pearson(0.5, n), interval::spearman(0.5, n)), (None, None));
     }
@@ -130,7 +131,7 @@ fn rho_by_definition(x: &[f64], y: &[f64]) -> Option<f64> {
         let rank = |value: &f64| {
             let below = column.iter().filter(|other| *other < value).count() as f64;
             let same = column.iter().filter(|other| *other == value).count() as f64;
-            below + (same + 1.0) / 2.0
+            below + f64::midpoint(same, 1.0)
         };
         column.iter().map(rank).collect()
     };
