@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_checkpoint(path: &Path) -> anyhow::Result<u64> {
+pub(super) fn write_checkpoint(path: &Path) -> anyhow::Result<u64> {
     let fixtures = Fixtures::open()?;
     let case = fixtures.case("models/T0_224")?;
     let entries = fixtures.state_dict(case)?;

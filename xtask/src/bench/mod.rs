@@ -8,19 +8,23 @@ mod export;
 mod fetch;
 mod images;
 mod measure;
+mod networks;
 
 use clap::{Args, Subcommand};
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Without it: BossNet-T0 beside PyTorch's export and PyTorch, into docs/benchmarks.md
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Subcommand)]
 enum What {
     /// A DeiT checkpoint of BossNet-T0 (616 MB) to ONNX (154 MB), with and without verification
     Export(export::Options),
+    /// BossNet-T0 beside PyTorch's export and PyTorch: writes docs/benchmarks.md (needs `cargo xtask setup --peers`)
+    Networks(networks::Options),
     /// `bossnas-zoo demo`
     Demo,
     /// `bossnas-zoo fetch` against `curl`, from nginx on this machine
@@ -35,7 +39,9 @@ enum What {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    match &options.what {
+    let Some(what) = &options.what else { return networks::run(&networks::Options::default()) };
+    match what {
+        What::Networks(options) => networks::run(options),
         What::Export(options) => export::run(options),
         What::Demo => demo::run(),
         What::Fetch(options) => fetch::run(options),

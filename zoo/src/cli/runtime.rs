@@ -274,6 +274,7 @@ impl HowArgs {
             allow_fallback: self.allow_fallback,
             // Proof that a provider did what it was asked to.
             profile: matches!(runtime, Runtime::Ort(_)),
+            profile_runs: None,
         })
     }
 }

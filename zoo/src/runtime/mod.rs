@@ -27,7 +27,7 @@ use bossnas_files::npy::Array;
 pub use affinity::allowed as allowed_cpus;
 pub use engine::NamedTensor;
 pub use error::{Kind, RuntimeError};
-pub use placement::{Placement, Share};
+pub use placement::{Operator, Placement, Share};
 pub use probe::{Works, probe};
 pub(crate) use product::product_of_matrices;
 pub use provider::{Provider, Runtime};

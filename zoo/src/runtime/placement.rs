@@ -20,6 +20,20 @@ pub struct Placement {
     pub shares: Vec<Share>,
     /// Nodes that multiply matrices, convolve or attend, and the provider of each.
     pub heavy: Vec<(String, String)>,
+    /// Each kind of node that ran, most time first.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+}
+
+/// What the nodes of one kind took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operator {
+    /// What they compute, in the runtime's name, which has its own for fused ones.
+    pub name: String,
+    /// How many there are.
+    pub nodes: usize,
+    /// Time of one run: the sum over the nodes of the fastest run of each that was recorded.
+    pub seconds: f64,
 }
 
 impl Placement {

@@ -81,6 +81,9 @@ pub struct Settings {
     pub allow_fallback: bool,
     /// Which nodes ran where is recorded in the first run.
     pub profile: bool,
+    /// So many runs are recorded instead of the first alone, so that nodes are seen when they are warm.
+    #[serde(default)]
+    pub profile_runs: Option<u32>,
 }
 
 impl Settings {

@@ -8,7 +8,7 @@ use bossnas_zoo::bench::machine::uncontrolled;
 use bossnas_zoo::bench::{
     Candidate, Checked, Demand, Description, Interval, Machine, Measured, Moment, Plan, Scenario, WarmUp,
 };
-use bossnas_zoo::runtime::{InputSpec, Placement, Runtime};
+use bossnas_zoo::runtime::{InputSpec, Operator, Placement, Runtime};
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{Baseline, Comparison};
@@ -68,6 +68,9 @@ pub(super) struct VariantReport {
     pub(super) warm_up: WarmUp,
     pub(super) check: Checked,
     pub(super) placement: Option<Placement>,
+    /// Where the time of a warm run goes, if that was asked for.
+    #[serde(default)]
+    pub(super) operators: Vec<Operator>,
     pub(super) times_ms: Description,
     pub(super) images_per_second: Interval,
     pub(super) multiply_adds_per_second: Option<f64>,
@@ -257,6 +260,7 @@ impl VariantReport {
             warm_up: *warm_up,
             check: checked.clone(),
             placement: candidate.placement.clone(),
+            operators: Vec::new(),
             share_of_peak: multiply_adds_per_second
                 .zip(peak)
                 .map(|(madds, peak)| madds / peak.multiply_adds_per_second),

@@ -8,7 +8,7 @@ use bossnas_report::plot::{Axis, Bar, Bars, Distributions, Row};
 
 use super::document::{Document, VariantReport};
 use super::notes::NOTES;
-use super::print::{compared, facts, speeds, spread, starts};
+use super::print::{compared, facts, operators_of, speeds, spread, starts};
 
 /// The page.
 pub(super) fn page(document: &Document) -> anyhow::Result<String> {
@@ -60,6 +60,9 @@ pub(super) fn page(document: &Document) -> anyhow::Result<String> {
     }
     page.section("Before the steady state");
     page.table(&starts(document));
+    for variant in document.variants.iter().filter(|variant| !variant.operators.is_empty()) {
+        page.table(&operators_of(variant, several));
+    }
     page.section("What was measured, and where");
     page.facts(&facts(document));
     for (name, drawing) in drawings(document) {

@@ -15,7 +15,7 @@ use bossnas_report::{Counted, Failure};
 use bossnas_zoo::bench::{
     Candidate, Checked, Demand, Expected, Machine, Measured, Moment, Plan, Product, WarmUp, measure, product,
 };
-use bossnas_zoo::runtime::{Precision, Runtime, probe};
+use bossnas_zoo::runtime::{Load, Operator, Precision, Runtime, Session, probe};
 use clap::ValueEnum;
 
 use self::baseline::Baseline;
@@ -83,6 +83,9 @@ pub(crate) struct Args {
     /// Extents of an input, where the file leaves them open
     #[arg(long, value_name = "[NAME=]1x3xHxW")]
     shape: Vec<String>,
+    /// Say where ONNX Runtime's time goes, by kind of node, from runs of their own that do not count
+    #[arg(long)]
+    profile: bool,
     /// Compare with what --json wrote before
     #[arg(long, value_name = "FILE.json")]
     baseline: Option<std::path::PathBuf>,
@@ -190,11 +193,35 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let products: Vec<_> = candidates[variants..].iter().zip(&measured[variants..]).collect();
     let rows = Rows { rows: &rows, products: &products, plan, machine: &machine, moments: [before, after] };
     let mut document = Document::new(args, &rows)?;
+    if args.profile {
+        let candidates = candidates.iter().take(variants);
+        for (candidate, report) in candidates.zip(&mut document.variants) {
+            report.operators = operators(candidate)?;
+        }
+    }
     if let Some(baseline) = &baseline {
         document.compare(baseline, args.threshold / 100.0)?;
     }
     forms::write(&args.forms, &document, context)?;
     document.verdict()
+}
+
+/// Where the time of a warm run goes; nothing of a runtime that does not say.
+fn operators(candidate: &Candidate) -> Result<Vec<Operator>, Failure> {
+    /// Runs that are recorded, of which the fastest counts for each node.
+    const RECORDED: u32 = 12;
+    let mut load = candidate.variant.load.clone();
+    if load.runtime == Runtime::Tract {
+        return Ok(Vec::new());
+    }
+    load.settings.profile_runs = Some(RECORDED);
+    let mut session = Session::load(&load)?;
+    let mut operators = Vec::new();
+    for _ in 0..RECORDED {
+        let placement = session.run(&candidate.variant.inputs)?.placement;
+        operators = placement.map(|placement| placement.operators).unwrap_or_default();
+    }
+    Ok(operators)
 }
 
 /// Whether a variant computes what it should.
@@ -221,15 +248,14 @@ fn check(model: &Model, expected: &Expected, candidate: &Candidate) -> Result<Ch
 }
 
 /// The threads and devices for which a peak is measured: one variant of each.
-fn peaks(candidates: &[Candidate]) -> Vec<bossnas_zoo::runtime::Load> {
-    let mut loads: Vec<bossnas_zoo::runtime::Load> = Vec::new();
+fn peaks(candidates: &[Candidate]) -> Vec<Load> {
+    let mut loads: Vec<Load> = Vec::new();
     for load in candidates.iter().map(|candidate| &candidate.variant.load) {
-        let own = |load: &bossnas_zoo::runtime::Load| match load.runtime {
+        let own = |load: &Load| match load.runtime {
             Runtime::Ort(provider) if provider.has_own_memory() => Some(provider),
             Runtime::Ort(_) | Runtime::Tract => None,
         };
-        let key =
-            |load: &bossnas_zoo::runtime::Load| (own(load), load.settings.thread_count(), load.settings.cpus.clone());
+        let key = |load: &Load| (own(load), load.settings.thread_count(), load.settings.cpus.clone());
         if !loads.iter().any(|known| key(known) == key(load)) {
             loads.push(load.clone());
         }

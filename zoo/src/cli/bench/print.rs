@@ -58,7 +58,9 @@ pub(super) fn markdown(document: &Document) -> String {
 /// The tables in their order.
 pub(super) fn tables(document: &Document) -> Vec<Table> {
     let compared = document.baseline.as_deref().map(compared);
-    [speeds(document), spread(document), starts(document)].into_iter().chain(compared).collect()
+    let operators = document.variants.iter().filter(|variant| !variant.operators.is_empty());
+    let operators = operators.map(|variant| operators_of(variant, document.has_several_models()));
+    [speeds(document), spread(document), starts(document)].into_iter().chain(operators).chain(compared).collect()
 }
 
 /// A line for each run.
@@ -210,6 +212,26 @@ pub(super) fn starts(document: &Document) -> Table {
             variant.check.reference.clone(),
             format!("{:.2}", variant.processors_busy),
             variant.placement.as_ref().map_or_else(|| variant.runtime.clone(), runtime::describe),
+        ]);
+    }
+    table
+}
+
+/// Where the time of a warm run goes.
+pub(super) fn operators_of(variant: &VariantReport, with_model: bool) -> Table {
+    let all: f64 = variant.operators.iter().map(|operator| operator.seconds).sum();
+    let mut table = Table::new([
+        (format!("nodes of {}", variant.label(with_model)), Align::Left),
+        ("number".to_owned(), Align::Right),
+        ("ms".to_owned(), Align::Right),
+        ("share".to_owned(), Align::Right),
+    ]);
+    for operator in &variant.operators {
+        table.row([
+            operator.name.clone(),
+            operator.nodes.to_string(),
+            digits(operator.seconds * 1e3),
+            format!("{:.1} %", operator.seconds / all * 100.0),
         ]);
     }
     table

@@ -7,7 +7,7 @@ use bossnas_zoo::bench::{Scenario, Variant};
 use bossnas_zoo::eval::{copies_in_memory, streams};
 use bossnas_zoo::ports;
 use bossnas_zoo::runtime::library::Library;
-use bossnas_zoo::runtime::{Load, Provider, Runtime, Settings, available_cpus};
+use bossnas_zoo::runtime::{Load, Provider, Runtime, Settings, allowed_cpus, available_cpus};
 use bossnas_zoo::tune::Goal;
 
 use super::model::Model;
@@ -77,8 +77,12 @@ fn ways(args: &Args, context: &Context) -> Result<Vec<(Runtime, Settings)>, Fail
         for &runtime in &runtimes {
             for &precision in &args.precision {
                 let settings = how.settings(runtime, threads, precision).map_err(|failure| {
-                    let bound = !args.no_pin && !args.how.is_pinned();
-                    if bound { failure.hint("--no-pin lets threads run on any processor") } else { failure }
+                    let too_many = threads.is_some_and(|threads| threads > allowed_cpus().len());
+                    if too_many && !args.no_pin && !args.how.is_pinned() {
+                        failure.hint("--no-pin lets threads run on any processor")
+                    } else {
+                        failure
+                    }
                 })?;
                 ways.push((runtime, settings));
             }

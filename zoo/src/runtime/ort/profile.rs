@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::runtime::placement::{Placement, Share};
+use crate::runtime::placement::{Operator, Placement, Share};
 
 /// Operators that a file spends its time in, with those that ONNX Runtime makes of them.
 const HEAVY: [&str; 20] = [
@@ -77,7 +77,27 @@ pub(super) fn placement(json: &[u8]) -> Result<Placement, serde_json::Error> {
         }
     }
     shares.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-    Ok(Placement { shares, heavy })
+    Ok(Placement { shares, heavy, operators: operators(&events) })
+}
+
+/// The time of each kind of node.
+fn operators(events: &[Event]) -> Vec<Operator> {
+    let mut fastest: HashMap<&str, (&str, f64)> = HashMap::new();
+    for event in events.iter().filter(|event| event.cat == "Node") {
+        let Some(node) = event.name.strip_suffix(KERNEL) else { continue };
+        let (_, least) = fastest.entry(node).or_insert((&event.args.op_name, f64::INFINITY));
+        *least = least.min(event.dur / 1e6);
+    }
+    let mut kinds: HashMap<&str, (usize, f64)> = HashMap::new();
+    for (name, seconds) in fastest.into_values() {
+        let (nodes, sum) = kinds.entry(name).or_default();
+        *nodes += 1;
+        *sum += seconds;
+    }
+    let operator = |(name, (nodes, seconds)): (&str, (usize, f64))| Operator { name: name.to_owned(), nodes, seconds };
+    let mut operators: Vec<Operator> = kinds.into_iter().map(operator).collect();
+    operators.sort_by(|a, b| b.seconds.total_cmp(&a.seconds).then_with(|| a.name.cmp(&b.name)));
+    operators
 }
 
 #[cfg(test)]
@@ -105,6 +125,9 @@ mod tests {
         assert!((placement.time_share("CUDAExecutionProvider") - 4.0 / 6.0).abs() < 1e-9);
         assert!((placement.node_share("CUDAExecutionProvider") - 1.0 / 3.0).abs() < 1e-9);
         assert_eq!(placement.shares[0].provider, "CUDAExecutionProvider");
+        let operators: Vec<(&str, usize)> = placement.operators.iter().map(|it| (it.name.as_str(), it.nodes)).collect();
+        assert_eq!(operators, [("Conv", 1), ("Gemm", 1), ("Shape", 1)]);
+        assert!((placement.operators[0].seconds - 100e-6).abs() < 1e-12, "the faster of its two runs");
     }
 
     #[test]
