@@ -12,7 +12,9 @@ const PYTHON_VARIABLE: &str = "BOSSNAS_PEERS_PYTHON";
 fn the_pytorch_peers_agree_with_the_fixtures() {
     let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
         // Not `skipped`, which fails in a strict run: nothing else insists on an environment of 4 GB.
-        eprintln!("SKIPPED: there is no Python with PyTorch (`cargo xtask setup --peers` makes one, `cargo xtask test` finds it)");
+        eprintln!(
+            "SKIPPED: there is no Python with PyTorch (`cargo xtask setup --peers` makes one, `cargo xtask test` finds it)"
+        );
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/check.py");
