@@ -1,6 +1,6 @@
 //! The Python environment of `tests/peers`: PyTorch and what else ours is compared with.
 //!
-//! Only `cargo xtask setup --peers` makes it, since it is large: PyPI's PyTorch for Linux is the one for CUDA, and cannot be
+//! Only `cargo xtask setup --peers` makes it, since it is large: PyTorch's published wheel for Linux is the one for CUDA, and cannot be
 //! loaded without most of CUDA's libraries, on machines without a graphics processor too.
 
 use std::path::PathBuf;

@@ -72,7 +72,6 @@ pub(crate) fn environment(python: &str, requirements: &str) -> anyhow::Result<Pa
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests fail where they must")]
 mod tests {
     use super::*;
 
