@@ -32,6 +32,8 @@ preprocess demo/flower.jpg -o flower.npy
 classify Thing demo/flower.jpg
 validate Thing
 eval Thing --data demo/list.txt
+bench Thing --seconds 0.1 --warm-up 0.1
+tune Thing --provider tract --seconds 0.1 --batch 1
 rank --ratings whole.json --accuracy accuracy.csv --space nats-c10
 completions bash
 man .
