@@ -1,6 +1,6 @@
 //! Pools: rows of a window first, which is one pass over whole rows, then columns.
 //!
-//! On BossNet-T0, one thread: the maximum pool of the stem 3.3 ms in tract and 0.4 here, average pools 2.9 and 1.0.
+//! On BossNet-T0, one thread: the maximum pool of the stem 3.3 ms in tract and 0.5 here, average pools 2.9 and 1.1.
 
 use tract_linalg::multithread::par_chunks_mut;
 use tract_onnx::prelude::*;
