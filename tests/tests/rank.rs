@@ -107,8 +107,8 @@ fn all_forms_of_the_same_ratings_and_accuracies_give_the_same() {
         .collect();
     let map: serde_json::Map<String, Value> = sums.iter().map(|(arch, sum)| (arch.clone(), json!(sum))).collect();
     fs::write(folder.join("whole.json"), json!({"space": "nats-c10", "ratings": map}).to_string()).unwrap();
-    let listed: String = sums.iter().map(|(arch, sum)| format!("- !!python/tuple ['{arch}', {sum}]\n")).collect();
-    fs::write(folder.join("whole.yml"), listed).unwrap();
+    let listed: Vec<String> = sums.iter().map(|(arch, sum)| format!("- !!python/tuple ['{arch}', {sum}]\n")).collect();
+    fs::write(folder.join("whole.yml"), listed.concat()).unwrap();
 
     // Widths instead of indices, unquoted where YAML 1.1 would see numbers to the base 60.
     let widths = |arch: &str| {
