@@ -6,6 +6,8 @@ Every optimisation, spinning threads as by default, a symbolic batch fixed when 
 `timing.py`.
 """
 
+import sys
+
 import numpy as np
 import onnxruntime
 
@@ -40,7 +42,9 @@ def main():
     cpus = timing.processors(options)
     timing.bind(cpus[:1])
     loaded = session(options.file, options.threads, cpus, options.batch, options.optimised, options.profile)
-    name = loaded.get_inputs()[0].name
+    name, fixed = loaded.get_inputs()[0].name, loaded.get_inputs()[0].shape[0]
+    if fixed != options.batch:
+        sys.exit(f"error: {options.file} takes {fixed} images at a time, not {options.batch}")
     image = recipe.tensor("input", (options.batch, 3, options.size, options.size), "input")
     # Bound once: no copies in or out are timed.
     binding = loaded.io_binding()

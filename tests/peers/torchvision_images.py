@@ -1,7 +1,8 @@
 """From a JPEG file in memory to a network's input with Pillow and torchvision: images in a second, with one and two processes.
 
-    python -m venv venv && venv/bin/pip install torch torchvision pillow
-    venv/bin/python tests/peers/torchvision_images.py FILE...
+    python torchvision_images.py FILE...
+
+In the environment that `cargo xtask setup --peers` makes.
 
 The peer of `cargo bench -p bossnas-data --bench images -- FILE...`; run them in turn on an idle machine.
 """

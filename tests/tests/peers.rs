@@ -1,4 +1,4 @@
-//! The PyTorch BossNets of `tests/peers`, which ours are compared with, compute what the published code computes.
+//! The networks of `tests/peers` in PyTorch, which ours are compared with, compute what the published code computes.
 
 use std::path::Path;
 use std::process::Command;

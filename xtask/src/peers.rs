@@ -1,7 +1,7 @@
 //! The Python environment of `tests/peers`: PyTorch and what else ours is compared with.
 //!
-//! Only `cargo xtask setup --peers` makes it, since it is large: PyTorch's published wheel for Linux is the one for CUDA, and cannot be
-//! loaded without most of CUDA's libraries, on machines without a graphics processor too.
+//! Only `cargo xtask setup --peers` makes it, since it is large: PyTorch's published wheel for Linux is the one for CUDA, and
+//! cannot be loaded without most of CUDA's libraries, on machines without a graphics processor too.
 
 use std::path::PathBuf;
 
