@@ -327,6 +327,10 @@ fn accuracies_that_cannot_be_used_are_named() {
     let hint = "--space nats-c10 or --space nats-c100";
     let _ = rank(folder, "whole.yml", "widths.csv", &[]).failure(2, &["nats-c10 or nats-c100", hint]);
     let _ = rank(folder, "whole.yml", "widths.csv", &["--space", "nats-c100"]).success();
+    fs::write(folder.join("stages.json"), "{\"stages\": [{\"scores\": {\"11\": 1}}, {\"scores\": {\"1111\": 1}}]}")
+        .unwrap();
+    let _ = rank(folder, "stages.json", "widths.csv", &[])
+        .failure(1, &["stages.json", "not those of nats-c10 or nats-c100"]);
     let document = rank(folder, "search", "widths.csv", &["--json"]).success().json("rank");
     assert_eq!((&document["n"], &document["space"]), (&json!(2), &json!("nats-c10")));
 }

@@ -176,6 +176,14 @@ pub enum Problem {
         /// The space.
         space: Space,
     },
+    /// The stages are those of no space that the architectures may be of.
+    #[error("its stages are not those of {}, which `{key}` may be of", spaces(.fitting))]
+    OtherStages {
+        /// The first architecture.
+        key: String,
+        /// The spaces that it may be of.
+        fitting: Vec<Space>,
+    },
     /// Stage files are not numbered from 0 without gaps.
     #[error("stage {missing} is missing, though stage {present} is there")]
     Gap {

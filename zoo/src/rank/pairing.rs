@@ -113,28 +113,28 @@ fn space(ratings: &Ratings, accuracies: &Accuracies, asked: Option<Space>) -> Re
     if let Some(space) = Space::named(key) {
         return Ok(space);
     }
-    let mut fitting = Space::ALL.to_vec();
-    fitting.retain(|space| space.path(key).is_ok());
+    let fitting: Vec<Space> = Space::ALL.into_iter().filter(|space| space.path(key).is_ok()).collect();
     if fitting.is_empty() {
         return Err(malformed(&accuracies.path, Problem::NoSpace { key: key.clone() }));
     }
-    match ratings {
+    let fits = |space: &&Space| match ratings {
         // The stages tell NATS-Bench's two apart.
-        Ratings::Stages { stages, .. } if fitting.len() > 1 => fitting.retain(|&space| {
+        Ratings::Stages { stages, .. } => {
             let layers = stages.iter().map(|stage| stage.scores.first().map_or(0, |score| score.key.len()));
             space.layers().into_iter().eq(layers)
-        }),
-        Ratings::Whole { entries, .. } if fitting.len() > 1 => {
-            if let Some(space) = entries.first().and_then(|entry| Space::named(&entry.key)) {
-                fitting.retain(|&fits| fits == space);
-            }
         }
-        _ => {}
-    }
+        Ratings::Whole { entries, .. } => {
+            entries.first().and_then(|entry| Space::named(&entry.key)).is_none_or(|named| named == **space)
+        }
+    };
     match fitting[..] {
+        // What does not fit is told of its stages.
         [space] => Ok(space),
-        [] => Err(malformed(ratings.path(), Problem::NoSpace { key: key.clone() })),
-        _ => Err(RankError::Ambiguous { arch: key.clone(), fitting }),
+        _ => match fitting.iter().filter(fits).collect::<Vec<_>>()[..] {
+            [space] => Ok(*space),
+            [] => Err(malformed(ratings.path(), Problem::OtherStages { key: key.clone(), fitting })),
+            _ => Err(RankError::Ambiguous { arch: key.clone(), fitting }),
+        },
     }
 }
 

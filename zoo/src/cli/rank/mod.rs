@@ -121,7 +121,7 @@ fn explain(error: RankError) -> Failure {
             Problem::Tag(_) | Problem::Alias => {
                 failed().hint("write the file as a plain list of pairs, or as JSON (see `bossnas-zoo help rank`)")
             }
-            Problem::Stages { .. } | Problem::StagePath { .. } => {
+            Problem::Stages { .. } | Problem::StagePath { .. } | Problem::OtherStages { .. } => {
                 failed().hint("do ratings and accuracies belong to the same space, and has each stage its own number?")
             }
             Problem::Extension { .. } | Problem::Empty(_) | Problem::Unexpected { .. } | Problem::NoSpace { .. } => {
