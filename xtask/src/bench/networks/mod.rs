@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// Rounds of Python and bench in turn
     #[arg(long, default_value_t = ROUNDS)]
     rounds: usize,
-    /// Where to work; a temporary folder when not given. Needs 2 GB
+    /// Where to work; a temporary folder when not given. Needs 2 GB. What was measured there before is not measured again
     #[arg(long)]
     folder: Option<PathBuf>,
 }
@@ -58,12 +58,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     eprintln!("ONNX Runtime and tract, ours and PyTorch's export");
     let mut exports = Vec::new();
     for batch in [1, 8] {
-        exports.push(zoo.bench(
-            [files.torch(batch), files.ours(batch)],
-            &["--provider", "cpu,tract", "--threads", "1,2", "--profile"],
-            seconds,
-            &folder,
-        )?);
+        let report = folder.join(format!("exports-b{batch}.json"));
+        exports.push(once(&report, || {
+            let options = ["--provider", "cpu,tract", "--threads", "1,2", "--profile"];
+            zoo.bench([files.torch(batch), files.ours(batch)], &options, seconds, &folder)
+        })?);
     }
     eprintln!("PyTorch, ONNX Runtime in Python, bench");
     let mut plain = Vec::new();
@@ -72,7 +71,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let small = beside_python(&zoo, &python, &files.small(), files::SMALL, 1, rounds, &folder)?;
     eprintln!("tune");
-    let tuned = zoo.tune(&files.any(), &folder)?;
+    let tuned = once(&folder.join("tune.json"), || zoo.tune(&files.any(), &folder))?;
     eprintln!("the same thing, {REPETITIONS} times");
     let verdicts = zoo.repetitions(&files.ours(1), &folder)?;
     let rank = zoo.rank()?;
@@ -192,6 +191,15 @@ fn plain_loop_version(python: &Path) -> anyhow::Result<String> {
 /// The times of a variant, block by block.
 fn samples(variant: &Value) -> Vec<Vec<f64>> {
     serde_json::from_value(variant["samples_ms"].clone()).unwrap_or_default()
+}
+
+/// What `measure` gave, or gave before.
+fn once(report: &Path, measure: impl FnOnce() -> anyhow::Result<Value>) -> anyhow::Result<Value> {
+    if !report.is_file() {
+        let value = measure()?;
+        bossnas_files::write_file(report, &serde_json::to_vec(&value)?)?;
+    }
+    read(report)
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {

@@ -21,7 +21,10 @@ pub(super) const NOTES: [(&str, &str); 12] = [
         "ratio",
         "the median in units of that of the first variant with the same batch, threads and load; below 1 is faster. Both were measured in the same rounds, so a drift of the machine cancels.",
     ),
-    ("MAC/s", "multiply-adds of the network (those of convolutions, matrix products and attention) over the median; of all runs at once in `throughput`."),
+    (
+        "MAC/s",
+        "multiply-adds of the network (those of convolutions, matrix products and attention) over the median; of all runs at once in `throughput`.",
+    ),
     (
         "of peak",
         "MAC/s in units of what a float32 product of two 1024 x 1024 matrices reached on the same threads, in the same rounds, in the fastest runtime here. A narrower type can exceed it.",
