@@ -17,7 +17,7 @@ fn bench(folder: &Path, options: &[&str]) -> Outcome {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or(f64::NAN)
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! - [`tune`] finds the best way to run a file on a machine;
 //! - [`validate`] compares runtimes with each other and with the network, [`compare`] tensors;
 //! - [`verify`] compares a file with the float64 evaluator;
-//! - [`bench`] measures how fast files run;
+//! - [`bench`](mod@bench) measures how fast files run;
 //! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;

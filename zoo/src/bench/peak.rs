@@ -48,7 +48,7 @@ impl Product {
         };
         let shape = vec![SIDE, SIDE];
         let input = InputSpec { name: "x".to_owned(), element: Element::Float32, shape: shape.clone() };
-        let ones = Tensor::from_f64s(Element::Float32, shape, &[1.0; SIDE * SIDE]);
+        let ones = Tensor::new(Element::Float32, shape, 1.0_f32.to_le_bytes().repeat(SIDE * SIDE));
         Variant {
             load: Load {
                 model: self.path.clone(),

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::runtime::{Load, NamedTensor};
 
-/// The load under which a file runs (after MLPerf's scenarios).
+/// The load under which a file runs (after `MLPerf`'s scenarios).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
-    /// One run after the other: MLPerf's single stream.
+    /// One run after the other: `MLPerf`'s single stream.
     Latency,
-    /// As many runs at once as there are threads, each with one of them: MLPerf's offline.
+    /// As many runs at once as there are threads, each with one of them: `MLPerf`'s offline.
     Throughput,
-    /// Runs that are asked for at random times: MLPerf's server. Waiting counts.
+    /// Runs that are asked for at random times: `MLPerf`'s server. Waiting counts.
     Server(Demand),
 }
 

@@ -1,5 +1,7 @@
 //! Ways of running a file.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bench::Scenario;
@@ -45,11 +47,12 @@ impl Setting {
         let provider = self.runtime.name();
         let mut label = provider.strip_prefix("ort-").unwrap_or(provider).to_owned();
         if self.precision != Precision::F32 {
-            label += &format!(" {}", self.precision.name());
+            let _ = write!(label, " {}", self.precision.name());
         }
         let threads =
             if self.streams { format!("{} runs at once", self.threads) } else { format!("{} threads", self.threads) };
-        label += &format!(", {}, batch {}", if self.threads == 1 { "1 thread" } else { &threads }, self.batch);
+        let threads = if self.threads == 1 { "1 thread" } else { &threads };
+        let _ = write!(label, ", {threads}, batch {}", self.batch);
         if !self.pinned {
             label += ", free";
         }
@@ -62,9 +65,9 @@ impl Setting {
         let provider = provider.strip_prefix("ort-").unwrap_or(provider);
         let mut options = format!("--provider {provider}");
         if self.precision != Precision::F32 {
-            options += &format!(" --precision {}", self.precision.name());
+            let _ = write!(options, " --precision {}", self.precision.name());
         }
-        options += &format!(" --threads {} --batch {}", self.threads, self.batch);
+        let _ = write!(options, " --threads {} --batch {}", self.threads, self.batch);
         if !self.pinned {
             options += " --no-pin";
         }

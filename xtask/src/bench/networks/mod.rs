@@ -164,22 +164,22 @@ fn beside_python(
     let file_text = file.display().to_string();
     let mut eager = Peer::start(python, "torch_time.py", &[], size, threads)?;
     let mut channels_last = Peer::start(python, "torch_time.py", &["--channels-last"], size, threads)?;
-    let mut plain_loop = Peer::start(python, "ort_time.py", &[&file_text], size, threads)?;
+    let mut python_loop = Peer::start(python, "ort_time.py", &[&file_text], size, threads)?;
     let threads_text = threads.to_string();
     let options = ["--provider", "cpu", "--threads", &threads_text, "--warm-up", "1"];
     let mut blocks = [const { Vec::new() }; 4];
     for _ in 0..rounds {
         blocks[0].push(eager.block()?);
         blocks[1].push(channels_last.block()?);
-        blocks[2].push(plain_loop.block()?);
+        blocks[2].push(python_loop.block()?);
         let report = zoo.bench([file.to_owned()], &options, 1.0, folder)?;
         blocks[3].push(samples(&report["variants"][0]).concat());
     }
-    let [eager, channels_last, plain_loop, bench] = blocks.map(Blocks::new);
-    Ok(Plain { threads, size, version: plain_loop_version(python)?, eager, channels_last, plain_loop, bench })
+    let [eager, channels_last, python_loop, bench] = blocks.map(Blocks::new);
+    Ok(Plain { threads, size, version: versions(python)?, eager, channels_last, python_loop, bench })
 }
 
-fn plain_loop_version(python: &Path) -> anyhow::Result<String> {
+fn versions(python: &Path) -> anyhow::Result<String> {
     let mut command = Command::new(python);
     command.args([
         "-c",

@@ -35,7 +35,7 @@ pub(super) struct Plain {
     pub(super) version: String,
     pub(super) eager: Blocks,
     pub(super) channels_last: Blocks,
-    pub(super) plain_loop: Blocks,
+    pub(super) python_loop: Blocks,
     pub(super) bench: Blocks,
 }
 
@@ -104,8 +104,8 @@ impl Report {
                 pair.threads.to_string(),
                 ms(&Blocks::new(samples(pair.torch))),
                 ms(&Blocks::new(samples(pair.ours))),
-                ratio(pair.ratio(pair.ours, pair.torch)),
-                interval(pair.ratio(pair.ours, pair.torch)),
+                ratio(ratio_of(pair.ours, pair.torch)),
+                interval(ratio_of(pair.ours, pair.torch)),
                 format!("{:.0} %", share * 100.0),
                 format!("{:.1}", median * share),
             ]);
@@ -168,8 +168,8 @@ impl Report {
                 pair.threads.to_string(),
                 ms(&Blocks::new(samples(pair.ours))),
                 ms(&Blocks::new(samples(pair.tract))),
-                ratio(pair.ratio(pair.tract, pair.ours)),
-                interval(pair.ratio(pair.tract, pair.ours)),
+                ratio(ratio_of(pair.tract, pair.ours)),
+                interval(ratio_of(pair.tract, pair.ours)),
                 ms(&Blocks::new(samples(pair.torch_in_tract))),
             ]);
         }
@@ -191,13 +191,13 @@ impl Report {
             ("bench / eager", Align::Right),
         ]);
         for plain in self.plain.iter().chain([&self.small]) {
-            let to_loop = plain.bench.ratio_of_medians(&plain.plain_loop, Pairing::Rounds);
+            let to_loop = plain.bench.ratio_of_medians(&plain.python_loop, Pairing::Rounds);
             table.row([
                 plain.size.to_string(),
                 plain.threads.to_string(),
                 ms(&plain.eager),
                 ms(&plain.channels_last),
-                ms(&plain.plain_loop),
+                ms(&plain.python_loop),
                 ms(&plain.bench),
                 ratio(to_loop),
                 interval(to_loop),
@@ -255,12 +255,12 @@ impl Report {
              of them (limit 9): {}.",
             self.verdicts.join(", ")
         );
-        let small = self.small.bench.ratio_of_medians(&self.small.plain_loop, Pairing::Rounds);
+        let small = self.small.bench.ratio_of_medians(&self.small.python_loop, Pairing::Rounds);
         let _ = writeln!(
             text,
             "- Of a run of {} ms (BossNet-T0 at {} px), `bench` takes {} times the plain loop in Python ({}). Between the ends of two \
              runs there is one look at the clock, some 30 ns.",
-            ms(&self.small.plain_loop),
+            ms(&self.small.python_loop),
             self.small.size,
             ratio(small),
             interval(small)
@@ -330,10 +330,11 @@ impl<'a> Pair<'a> {
             torch_in_tract: find("torchscript-", "tract")?,
         })
     }
+}
 
-    fn ratio(&self, a: &Value, b: &Value) -> Option<Estimate> {
-        Blocks::new(samples(a)).ratio_of_medians(&Blocks::new(samples(b)), Pairing::Rounds)
-    }
+/// The median of `a` in units of that of `b`, which was measured in the same rounds.
+fn ratio_of(a: &Value, b: &Value) -> Option<Estimate> {
+    Blocks::new(samples(a)).ratio_of_medians(&Blocks::new(samples(b)), Pairing::Rounds)
 }
 
 fn ms(blocks: &Blocks) -> String {

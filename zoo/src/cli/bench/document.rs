@@ -99,7 +99,7 @@ pub(super) struct ModelReport {
 
 /// Everything that a report is made of.
 pub(super) struct Rows<'a> {
-    pub(super) rows: &'a [Row<'a>],
+    pub(super) variants: &'a [Row<'a>],
     pub(super) products: &'a [(&'a Candidate, &'a Measured)],
     pub(super) plan: Plan,
     pub(super) machine: &'a Machine,
@@ -108,7 +108,7 @@ pub(super) struct Rows<'a> {
 
 impl Document {
     pub(super) fn new(args: &Args, measured: &Rows<'_>) -> anyhow::Result<Self> {
-        let Rows { rows, products, plan, machine, moments: [before, after] } = measured;
+        let Rows { variants: rows, products, plan, machine, moments: [before, after] } = measured;
         let peaks = products
             .iter()
             .map(|(candidate, measured)| peak(candidate, measured))

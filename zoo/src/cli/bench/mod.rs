@@ -191,7 +191,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         })
         .collect();
     let products: Vec<_> = candidates[variants..].iter().zip(&measured[variants..]).collect();
-    let rows = Rows { rows: &rows, products: &products, plan, machine: &machine, moments: [before, after] };
+    let rows = Rows { variants: &rows, products: &products, plan, machine: &machine, moments: [before, after] };
     let mut document = Document::new(args, &rows)?;
     if args.profile {
         let candidates = candidates.iter().take(variants);

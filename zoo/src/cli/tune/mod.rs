@@ -14,7 +14,7 @@ use bossnas_zoo::runtime::{Provider, Runtime, allowed_cpus, available_cpus, prob
 use bossnas_zoo::tune::{Choice, Setting, Tuned, grid};
 
 use self::accuracy::Accuracies;
-use self::report::Document;
+use self::report::{Document, Missing};
 use self::screen::Screened;
 use super::bench::model::{Model, Shapes};
 use super::context::Context;
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
 }
 
 /// Runtimes to try, and those that do not work here with their reasons.
-fn runtimes(args: &Args) -> Result<(Vec<Runtime>, Vec<(Runtime, String)>), Failure> {
+fn runtimes(args: &Args) -> Result<(Vec<Runtime>, Vec<Missing>), Failure> {
     if !args.provider.is_empty() {
         for &runtime in &args.provider {
             probe(runtime).map_err(Failure::from)?;
@@ -131,7 +131,7 @@ fn runtimes(args: &Args) -> Result<(Vec<Runtime>, Vec<(Runtime, String)>), Failu
     for runtime in Runtime::all() {
         match probe(runtime) {
             Ok(_) => works.push(runtime),
-            Err(error) => missing.push((runtime, error.message)),
+            Err(error) => missing.push(Missing { runtime: runtime.name(), reason: error.message }),
         }
     }
     Ok((works, missing))

@@ -5,7 +5,6 @@ use bossnas_report::html::Page;
 use bossnas_report::plot::{Axis, Bar, Bars, Point, Scatter, Series};
 use bossnas_report::{Align, Table};
 use bossnas_zoo::bench::{Description, Interval, Machine};
-use bossnas_zoo::runtime::Runtime;
 use bossnas_zoo::tune::{Outcome, Setting, frontier};
 use serde::Serialize;
 
@@ -68,10 +67,11 @@ struct TriedReport {
     dropped: Option<String>,
 }
 
+/// A runtime that does not work here.
 #[derive(Debug, Serialize)]
-struct Missing {
-    runtime: &'static str,
-    reason: String,
+pub(super) struct Missing {
+    pub(super) runtime: &'static str,
+    pub(super) reason: String,
 }
 
 impl Document {
@@ -79,7 +79,7 @@ impl Document {
         args: &Args,
         model: &Model,
         machine: &Machine,
-        missing: Vec<(Runtime, String)>,
+        missing: Vec<Missing>,
         screened: &[Screened],
         finalists: Vec<Finalist>,
         accuracies: Option<&Accuracies>,
@@ -125,7 +125,7 @@ impl Document {
             fastest: String::new(),
             busiest: String::new(),
             tried: tried.collect(),
-            missing: missing.into_iter().map(|(runtime, reason)| Missing { runtime: runtime.name(), reason }).collect(),
+            missing,
             finalists,
         };
         let line = |it: &Finalist| format!("bossnas-zoo bench {} {}", model.name, it.setting.options());

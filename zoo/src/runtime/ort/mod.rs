@@ -41,7 +41,7 @@ pub(super) struct Ort {
 /// Inputs that are run on again and again.
 enum Held {
     Values(Vec<(String, DynValue)>),
-    Bound(IoBinding),
+    Bound(Box<IoBinding>),
 }
 
 impl Ort {
@@ -154,7 +154,7 @@ impl Engine for Ort {
         let values = inputs.iter().map(|(name, tensor)| Ok((name.clone(), to_ort(tensor)?)));
         let values: Vec<(String, DynValue)> = values.collect::<Result<_, RuntimeError>>()?;
         self.held = if self.io_binding {
-            Held::Bound(self.bind(&values).map_err(|error| self.failed(error))?)
+            Held::Bound(Box::new(self.bind(&values).map_err(|error| self.failed(error))?))
         } else {
             Held::Values(values)
         };

@@ -64,9 +64,7 @@ fn as_they_come(engine: &mut dyn Engine, start: Instant, arrivals: &[u64]) -> Re
 
 fn wait_until(time: Instant) {
     let left = time.saturating_duration_since(Instant::now());
-    if left > AWAKE {
-        std::thread::sleep(left - AWAKE);
-    }
+    std::thread::sleep(left.saturating_sub(AWAKE));
     while Instant::now() < time {
         std::hint::spin_loop();
     }
