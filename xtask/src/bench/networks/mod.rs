@@ -108,7 +108,7 @@ impl Zoo {
 
     fn tune(&self, file: &Path, folder: &Path) -> anyhow::Result<Value> {
         let mut tune = self.command();
-        tune.arg("tune").arg(file).arg("--json").arg("--html").arg(folder.join("tune.html"));
+        tune.arg("tune").arg(file).args(["--batch", "1", "--json"]).arg("--html").arg(folder.join("tune.html"));
         Ok(serde_json::from_slice(&process::output(&mut tune)?.stdout)?)
     }
 
