@@ -225,7 +225,7 @@ impl Report {
                 serde_json::from_value(best["ratio"]["interval"].clone()).unwrap_or_default();
             let estimate = number(&best["ratio"]["value"]).map(|value| Estimate { value, interval: bounds });
             table.row([
-                format!("`{}`", best["options"].as_str().unwrap_or_default()),
+                best["options"].as_str().unwrap_or_default().to_owned(),
                 number(&best["times_ms"]["median"]["value"]).map(|ms| format!("{ms:.2}")).unwrap_or_default(),
                 number(&best["images_per_second"]["value"]).map(|rate| format!("{rate:.1}")).unwrap_or_default(),
                 number(&best["error"]).map(|error| format!("{error:.1e}")).unwrap_or_default(),
