@@ -7,6 +7,11 @@ pub fn count(n: u64) -> String {
     scaled(n, &["", "k", "M", "G", "T", "P", "E"])
 }
 
+/// Some things of this name: `1 thread`, `2 threads`.
+pub fn counted(n: usize, name: &str) -> String {
+    if n == 1 { format!("1 {name}") } else { format!("{n} {name}s") }
+}
+
 /// A size in decimal units to three digits: `154 MB`, `17 B`.
 pub fn bytes(n: u64) -> String {
     scaled(n, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])

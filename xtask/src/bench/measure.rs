@@ -72,16 +72,10 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The median; the mean of the two middle ones for an even number.
+/// The median; the mean of the two middle ones for an even number, no number of nothing.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        n if n % 2 == 0 => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
-    }
+    let values: Vec<f64> = values.into_iter().collect();
+    bossnas_report::statistics::median(&values).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

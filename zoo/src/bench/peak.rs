@@ -36,7 +36,7 @@ impl Product {
     /// ONNX Runtime where it is there, else in tract; with the threads and processors of the variant.
     pub fn beside(&self, load: &Load) -> Variant {
         let runtime = match load.runtime {
-            Runtime::Ort(provider) if provider.has_own_memory() => load.runtime,
+            runtime if runtime.has_own_memory() => runtime,
             Runtime::Ort(_) | Runtime::Tract if Library::choose(Provider::Cpu).is_ok() => Runtime::Ort(Provider::Cpu),
             Runtime::Ort(_) | Runtime::Tract => Runtime::Tract,
         };

@@ -1,7 +1,7 @@
 //! Variants measured in turn.
 
 use bossnas_model::random::splitmix64;
-use bossnas_report::statistics::Blocks;
+use bossnas_report::statistics::{Blocks, Estimate};
 
 use super::candidate::Candidate;
 use crate::runtime::RuntimeError;
@@ -41,6 +41,13 @@ pub struct Measured {
     pub processors: Vec<f64>,
     /// How often the system took a processor away.
     pub preempted: u64,
+}
+
+impl Measured {
+    /// Images a second, on average over the rounds; `None` of nothing.
+    pub fn rate(&self) -> Option<Estimate> {
+        Blocks::new(self.rates.iter().map(|&rate| vec![rate]).collect()).mean()
+    }
 }
 
 /// Measures all candidates. In each round a block of every one of them is run, in an order that changes from round to round;

@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn other_tags_are_refused_by_name_and_line() {
         refused(
-            "- !!python/tuple ['1', 2.0]\n- !!python/object/apply:os.system ['touch /tmp/x']\n",
+            "- !!python/tuple ['1', 2.0]\n- !!python/object/apply:os.system ['touch x']\n",
             &["x.yml`, line 2", "`!!python/object/apply:os.system` is refused"],
         );
         refused("!!python/object/new:subprocess.Popen {a: 1}", &["line 1", "!!python/object/new:subprocess.Popen"]);

@@ -37,6 +37,14 @@ impl Runtime {
         }
     }
 
+    /// Whether it computes in memory of its own, on a device of its own.
+    pub const fn has_own_memory(self) -> bool {
+        match self {
+            Self::Tract => false,
+            Self::Ort(provider) => provider.has_own_memory(),
+        }
+    }
+
     /// The inverse of [`Runtime::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|runtime| runtime.name() == name)

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bossnas_report::units;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::Scenario;
@@ -49,9 +50,11 @@ impl Setting {
         if self.precision != Precision::F32 {
             let _ = write!(label, " {}", self.precision.name());
         }
-        let threads =
-            if self.streams { format!("{} runs at once", self.threads) } else { format!("{} threads", self.threads) };
-        let threads = if self.threads == 1 { "1 thread" } else { &threads };
+        let threads = if self.streams && self.threads > 1 {
+            format!("{} runs at once", self.threads)
+        } else {
+            units::counted(self.threads, "thread")
+        };
         let _ = write!(label, ", {threads}, batch {}", self.batch);
         if !self.pinned {
             label += ", free";
@@ -92,8 +95,7 @@ pub fn grid(runtimes: &[Runtime], cpus: usize, pinnable: bool, batches: &[usize]
                     for pinned in [true, false] {
                         for streams in [false, true] {
                             // A single thread is one stream, and a device of its own has its own threads.
-                            let own_device = matches!(runtime, Runtime::Ort(provider) if provider.has_own_memory());
-                            if (pinned && !pinnable) || (streams && (threads == 1 || own_device)) {
+                            if (pinned && !pinnable) || (streams && (threads == 1 || runtime.has_own_memory())) {
                                 continue;
                             }
                             settings.push(Setting { runtime, precision, threads, pinned, batch, streams });

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bossnas_files::write_file;
 use bossnas_report::plot::{Axis, Bar, Bars};
 use bossnas_report::statistics::{Blocks, Estimate, Pairing};
-use bossnas_report::{Align, Table};
+use bossnas_report::{Align, Table, units};
 use serde_json::Value;
 
 use super::{REPETITIONS, samples};
@@ -281,7 +281,7 @@ impl Report {
             }
         };
         for plain in &self.plain {
-            let threads = if plain.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", plain.threads) };
+            let threads = units::counted(plain.threads, "thread");
             bar(format!("PyTorch eager, {threads}"), &plain.eager);
             bar(format!("PyTorch channels last, {threads}"), &plain.channels_last);
             for pair in self.pairs().filter(|pair| (pair.batch, pair.threads) == (1, plain.threads as u64)) {

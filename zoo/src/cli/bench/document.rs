@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use bossnas_report::Failure;
 use bossnas_report::statistics::{Blocks, Pairing};
+use bossnas_report::{Failure, units};
 use bossnas_zoo::bench::machine::uncontrolled;
 use bossnas_zoo::bench::{
-    Candidate, Checked, Demand, Description, Interval, Machine, Measured, Moment, Plan, Scenario, WarmUp,
+    Candidate, Checked, Demand, Description, Interval, Machine, Measured, Moment, Plan, Product, Scenario, WarmUp,
 };
-use bossnas_zoo::runtime::{InputSpec, Operator, Placement, Runtime};
+use bossnas_zoo::runtime::{InputSpec, Operator, Placement};
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{Baseline, Comparison};
-use super::{Args, PRODUCT, Row};
+use super::{Args, Row};
 
 /// A report.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ pub(super) struct VariantReport {
     pub(super) images_per_second: Interval,
     pub(super) multiply_adds_per_second: Option<f64>,
     pub(super) share_of_peak: Option<f64>,
-    /// The median in units of that of the first variant of the same model, batch, threads and scenario.
+    /// The median in units of that of the first variant of the same batch, threads and scenario.
     pub(super) ratio: Option<Interval>,
     /// Processors that were kept busy, on average.
     pub(super) processors_busy: f64,
@@ -193,7 +193,7 @@ fn peak(candidate: &Candidate, measured: &Measured) -> anyhow::Result<Peak> {
         runtime: candidate.variant.load.runtime.name().to_owned(),
         threads: settings.thread_count(),
         cpus: settings.cpus.clone(),
-        multiply_adds_per_second: PRODUCT as f64 / (times.median.value * 1e-3),
+        multiply_adds_per_second: Product::MULTIPLY_ADDS as f64 / (times.median.value * 1e-3),
         times_ms: times,
     })
 }
@@ -216,8 +216,7 @@ impl VariantReport {
                 interval: times.mean.interval.map(|[low, high]| [rate(high), rate(low)]),
             },
             Scenario::Throughput | Scenario::Server(_) => {
-                let rounds = Blocks::new(measured.rates.iter().map(|&rate| vec![rate]).collect());
-                rounds.mean().map(Interval::from).ok_or_else(|| Failure::failed("no round was measured"))?
+                measured.rate().map(Interval::from).ok_or_else(|| Failure::failed("no round was measured"))?
             }
         };
         let per_run = model.multiply_adds.map(|madds| madds as f64 * images);
@@ -226,7 +225,7 @@ impl VariantReport {
             Scenario::Throughput | Scenario::Server(_) => madds / images * images_per_second.value,
         });
         let own = |peak: &&Peak| {
-            let on_device = matches!(variant.load.runtime, Runtime::Ort(provider) if provider.has_own_memory());
+            let on_device = variant.load.runtime.has_own_memory();
             peak.threads == settings.thread_count()
                 && peak.cpus == settings.cpus
                 && (!on_device || peak.runtime == variant.load.runtime.name())
@@ -285,10 +284,7 @@ impl VariantReport {
             words.push(self.precision.clone());
         }
         words.push(format!("batch {}", self.batch));
-        words.push(match self.threads {
-            1 => "1 thread".to_owned(),
-            threads => format!("{threads} threads"),
-        });
+        words.push(units::counted(self.threads, "thread"));
         if let Scenario::Server(Demand::Rate(rate)) = self.scenario {
             words.push(format!("{rate:.3} requests/s"));
         }

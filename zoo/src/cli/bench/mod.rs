@@ -7,14 +7,13 @@ mod html;
 pub(super) mod model;
 mod notes;
 pub(super) mod print;
+pub(super) mod turns;
 mod variants;
 
 use std::time::Duration;
 
-use bossnas_report::{Counted, Failure};
-use bossnas_zoo::bench::{
-    Candidate, Checked, Demand, Expected, Machine, Measured, Moment, Plan, Product, WarmUp, measure, product,
-};
+use bossnas_report::Failure;
+use bossnas_zoo::bench::{Candidate, Checked, Demand, Expected, Machine, Measured, Moment, WarmUp, product};
 use bossnas_zoo::runtime::{Load, Operator, Precision, Runtime, Session, probe};
 use clap::ValueEnum;
 
@@ -22,6 +21,7 @@ use self::baseline::Baseline;
 use self::document::{Document, Rows};
 use self::forms::Forms;
 use self::model::{Model, Shapes};
+use self::turns::{Turns, in_turn};
 use super::context::Context;
 use super::runtime::{HowArgs, precision_parser, provider_parser};
 use super::size::Size;
@@ -161,22 +161,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
 
     let before = Moment::now();
-    let progress = context.console.progress();
-    let bar = progress.bar_of("warming up", Counted::Things("variants"));
-    bar.start(0, Some(candidates.len() as u64));
     let limit = Duration::from_secs_f64(args.warm_up);
-    let mut warm_ups = Vec::with_capacity(candidates.len());
-    for (index, candidate) in candidates.iter_mut().enumerate() {
-        warm_ups.push(candidate.warm_up(limit).map_err(Failure::from)?);
-        bar.set(index as u64 + 1);
-    }
-    drop(bar);
-    let slowest = candidates.iter().map(Candidate::pace).fold(0.0, f64::max);
-    let plan = Plan::new(args.seconds, slowest);
-    let bar = progress.bar_of("measuring", Counted::Things("blocks"));
-    bar.start(0, Some((plan.rounds * candidates.len()) as u64));
-    let measured = measure(&mut candidates, plan, |done| bar.set(done as u64)).map_err(Failure::from)?;
-    drop(bar);
+    let Turns { warm_ups, plan, measured } = in_turn(&mut candidates, limit, args.seconds, context)?;
     let after = Moment::now();
 
     let measured_variants = candidates.iter().zip(checks).zip(&warm_ups).zip(&measured).zip(&owners);
@@ -251,10 +237,7 @@ fn check(model: &Model, expected: &Expected, candidate: &Candidate) -> Result<Ch
 fn peaks(candidates: &[Candidate]) -> Vec<Load> {
     let mut loads: Vec<Load> = Vec::new();
     for load in candidates.iter().map(|candidate| &candidate.variant.load) {
-        let own = |load: &Load| match load.runtime {
-            Runtime::Ort(provider) if provider.has_own_memory() => Some(provider),
-            Runtime::Ort(_) | Runtime::Tract => None,
-        };
+        let own = |load: &Load| Some(load.runtime).filter(|runtime| runtime.has_own_memory());
         let key = |load: &Load| (own(load), load.settings.thread_count(), load.settings.cpus.clone());
         if !loads.iter().any(|known| key(known) == key(load)) {
             loads.push(load.clone());
@@ -262,9 +245,6 @@ fn peaks(candidates: &[Candidate]) -> Vec<Load> {
     }
     loads
 }
-
-/// Multiply-adds of the product that a peak is made of.
-const PRODUCT: u64 = Product::MULTIPLY_ADDS;
 
 /// How often requests come, of each variant of a server.
 fn demands(rates: &[f64]) -> Vec<Demand> {

@@ -3,9 +3,9 @@
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_files::{SourceFile, sha256_of};
 use bossnas_report::Failure;
-use bossnas_zoo::bench::{Expected, ExpectedError, repeated};
+use bossnas_zoo::bench::{Expected, ExpectedError, Scenario, Variant, repeated};
 use bossnas_zoo::ports;
-use bossnas_zoo::runtime::{NamedTensor, Provider, Runtime, Settings};
+use bossnas_zoo::runtime::{Load, NamedTensor, Provider, Runtime, Settings};
 use bossnas_zoo::validate::{Contender, ContenderError, Subject};
 
 use crate::cli::context::Context;
@@ -33,7 +33,7 @@ pub(crate) struct Model {
     /// Of a file of ours: multiply-adds of one image.
     pub(crate) multiply_adds: Option<u64>,
     /// Its inputs.
-    pub(crate) ports: Vec<Port>,
+    ports: Vec<Port>,
     /// Images of one run that the file insists on.
     pub(crate) fixed_batch: Option<usize>,
     /// What it puts out for `inputs`.
@@ -75,8 +75,29 @@ impl Model {
         })
     }
 
+    /// `batch` images at a time in a runtime.
+    pub(crate) fn variant(
+        &self,
+        runtime: Runtime,
+        settings: Settings,
+        batch: usize,
+        scenario: Scenario,
+    ) -> Result<Variant, Failure> {
+        let inputs = self.inputs(batch)?;
+        let specs = ports::specs(&inputs);
+        let load = Load {
+            model: self.file.path.clone(),
+            runtime,
+            symbols: ports::symbols(&self.ports, &specs),
+            inputs: specs,
+            outputs: None,
+            settings,
+        };
+        Ok(Variant { load, inputs, images: batch, scenario })
+    }
+
     /// Inputs of `batch` images: copies of the same.
-    pub(crate) fn inputs(&self, batch: usize) -> Result<Vec<NamedTensor>, Failure> {
+    fn inputs(&self, batch: usize) -> Result<Vec<NamedTensor>, Failure> {
         if let Some(fixed) = self.fixed_batch.filter(|&fixed| fixed != batch) {
             return Err(Failure::usage(format!("`{}` takes {fixed} images at a time, not {batch}", self.name)));
         }

@@ -10,6 +10,7 @@ use super::baseline::{Comparison, Verdict};
 use super::document::{Document, VariantReport};
 use super::notes::NOTES;
 use crate::cli::context::Context;
+use crate::cli::eval::report::quoted;
 use crate::cli::runtime;
 
 /// For people.
@@ -67,13 +68,13 @@ pub(super) fn tables(document: &Document) -> Vec<Table> {
 pub(super) fn csv(document: &Document) -> String {
     let mut text = "model,runtime,precision,batch,threads,scenario,block,run,milliseconds\n".to_owned();
     for variant in &document.variants {
-        let quoted = format!("\"{}\"", variant.model.name.replace('"', "\"\""));
+        let name = quoted(&variant.model.name);
         for (block, times) in variant.samples_ms.iter().enumerate() {
             for (run, time) in times.iter().enumerate() {
                 let VariantReport { runtime, precision, batch, threads, scenario, .. } = variant;
                 let _ = writeln!(
                     text,
-                    "{quoted},{runtime},{precision},{batch},{threads},{},{block},{run},{time}",
+                    "{name},{runtime},{precision},{batch},{threads},{},{block},{run},{time}",
                     scenario.name()
                 );
             }
@@ -116,7 +117,7 @@ pub(super) fn facts(document: &Document) -> Vec<(&'static str, String)> {
     }
     facts.push(("system", format!("{}, {}", machine.system, machine.program)));
     for peak in &document.peaks {
-        let threads = if peak.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", peak.threads) };
+        let threads = units::counted(peak.threads, "thread");
         facts.push((
             "peak",
             format!(
@@ -265,7 +266,7 @@ pub(super) fn compared(comparisons: &[Comparison]) -> Table {
     table
 }
 
-fn range(Interval { interval, .. }: Interval) -> String {
+pub(crate) fn range(Interval { interval, .. }: Interval) -> String {
     interval.map(|[low, high]| format!("{} - {}", digits(low), digits(high))).unwrap_or_default()
 }
 

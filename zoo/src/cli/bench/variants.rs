@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use bossnas_report::{Failure, units};
 use bossnas_zoo::bench::{Scenario, Variant};
 use bossnas_zoo::eval::{copies_in_memory, streams};
-use bossnas_zoo::ports;
 use bossnas_zoo::runtime::library::Library;
-use bossnas_zoo::runtime::{Load, Provider, Runtime, Settings, allowed_cpus, available_cpus};
+use bossnas_zoo::runtime::{Provider, Runtime, Settings, allowed_cpus, available_cpus};
 use bossnas_zoo::tune::Goal;
 
 use super::model::Model;
@@ -26,32 +25,22 @@ pub(super) fn all(args: &Args, models: &[Model], context: &Context) -> anyhow::R
         ScenarioArg::Throughput => vec![Scenario::Throughput],
         ScenarioArg::Server => demands(&args.rate).into_iter().map(Scenario::Server).collect(),
     };
+    let listed = if args.tuned { Vec::new() } else { ways(args, context)? };
     let mut variants = Vec::new();
     for (index, model) in models.iter().enumerate() {
         let tuned = if args.tuned { Some(tuned(&model.file.path, goal(args.scenario))?) } else { None };
         let ways = match tuned {
             Some(setting) => vec![(setting.runtime, setting.settings())],
-            None => ways(args, context)?,
+            None => listed.clone(),
         };
         let batches = match (args.batch.as_slice(), model.fixed_batch) {
             ([], fixed) => vec![fixed.or(tuned.map(|setting| setting.batch)).unwrap_or(1)],
             (batches, _) => batches.iter().map(|&batch| batch.into()).collect(),
         };
         for batch in batches {
-            let inputs = model.inputs(batch)?;
-            let specs = ports::specs(&inputs);
-            let symbols = ports::symbols(&model.ports, &specs);
             for (runtime, settings) in &ways {
                 for &scenario in &scenarios {
-                    let load = Load {
-                        model: model.file.path.clone(),
-                        runtime: *runtime,
-                        inputs: specs.clone(),
-                        symbols: symbols.clone(),
-                        outputs: None,
-                        settings: settings.clone(),
-                    };
-                    variants.push((index, Variant { load, inputs: inputs.clone(), images: batch, scenario }));
+                    variants.push((index, model.variant(*runtime, settings.clone(), batch, scenario)?));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! `eval`: how often a classifier is right.
 
 pub(super) mod data;
-mod report;
+pub(super) mod report;
 
 use std::num::NonZero;
 use std::path::PathBuf;

@@ -317,7 +317,7 @@ pub(super) fn write_csv(path: &Path, outcome: &Outcome, data: &Data, labels: &[S
 }
 
 /// A field as RFC 4180 writes it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 

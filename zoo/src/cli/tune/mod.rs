@@ -7,9 +7,9 @@ mod screen;
 use std::time::Duration;
 
 use bossnas_hub::cache::Cache;
-use bossnas_report::statistics::{Blocks, Pairing};
-use bossnas_report::{Counted, Failure};
-use bossnas_zoo::bench::{Candidate, Description, Interval, Machine, Measured, Plan, measure};
+use bossnas_report::Failure;
+use bossnas_report::statistics::Pairing;
+use bossnas_zoo::bench::{Candidate, Description, Interval, Machine, Measured};
 use bossnas_zoo::runtime::{Provider, Runtime, allowed_cpus, available_cpus, probe};
 use bossnas_zoo::tune::{Choice, Setting, Tuned, grid};
 
@@ -17,6 +17,7 @@ use self::accuracy::Accuracies;
 use self::report::{Document, Missing};
 use self::screen::Screened;
 use super::bench::model::{Model, Shapes};
+use super::bench::turns::{Turns, in_turn};
 use super::context::Context;
 use super::runtime::provider_parser;
 use super::size::Size;
@@ -25,6 +26,8 @@ use super::size::Size;
 const FINALISTS: usize = 8;
 /// How much slower than the best a setting may have looked to be measured again.
 const MARGIN: f64 = 1.15;
+/// Most time of warming up for each of those.
+const WARM_UP: Duration = Duration::from_secs(5);
 
 /// Find the best way to run a model on this machine
 ///
@@ -98,6 +101,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let (runtimes, missing) = runtimes(args)?;
     let shapes = Shapes { size: args.size, shapes: &args.shape };
     let model = Model::open(&args.model, shapes, context)?;
+    if args.save {
+        check_lasting(&model)?;
+    }
     let machine = Machine::observe();
     let batches = match (args.batch.as_slice(), model.fixed_batch) {
         ([], Some(fixed)) => vec![fixed],
@@ -179,18 +185,9 @@ fn measure_again(
     }
     let mut candidates = Vec::with_capacity(chosen.len());
     for &index in &chosen {
-        candidates.push(Candidate::load(screened[index].setting_of(model)?).map_err(Failure::from)?);
+        candidates.push(Candidate::load(screened[index].variant(model)?).map_err(Failure::from)?);
     }
-    for candidate in &mut candidates {
-        candidate.warm_up(Duration::from_secs(5)).map_err(Failure::from)?;
-    }
-    let slowest = candidates.iter().map(Candidate::pace).fold(0.0, f64::max);
-    let plan = Plan::new(args.seconds, slowest);
-    let progress = context.console.progress();
-    let bar = progress.bar_of("the best, in turn", Counted::Things("blocks"));
-    bar.start(0, Some((plan.rounds * candidates.len()) as u64));
-    let measured = measure(&mut candidates, plan, |done| bar.set(done as u64)).map_err(Failure::from)?;
-    drop(bar);
+    let Turns { measured, .. } = in_turn(&mut candidates, WARM_UP, args.seconds, context)?;
     let first = &measured[0];
     chosen
         .iter()
@@ -216,7 +213,6 @@ impl Finalist {
         let no_run = || Failure::failed("no run was measured");
         let times = Description::of(&measured.times).ok_or_else(no_run)?;
         let images = screened.setting.batch as f64;
-        let rates = Blocks::new(measured.rates.iter().map(|&rate| vec![rate]).collect());
         let ratio = measured.times.ratio_of_medians(&first.times, Pairing::Rounds).map(Interval::from);
         // Of the time for an image.
         let scale = reference.setting.batch as f64 / images;
@@ -226,7 +222,7 @@ impl Finalist {
         });
         Ok(Self {
             setting: screened.setting,
-            images_per_second: rates.mean().ok_or_else(no_run)?.into(),
+            images_per_second: measured.rate().ok_or_else(no_run)?.into(),
             times,
             error: screened.error,
             ratio: ratio.filter(|_| !std::ptr::eq(measured, first)),
@@ -243,15 +239,17 @@ impl Finalist {
     }
 }
 
+/// Settings are remembered for a file that will still be there.
+fn check_lasting(model: &Model) -> Result<(), Failure> {
+    if !model.file.is_scratch() {
+        return Ok(());
+    }
+    let message = format!("`{}` is made anew for every command: there is no file to remember settings for", model.name);
+    Err(Failure::usage(message).hint(format!("`bossnas-zoo export {} -o FILE.onnx` makes one", model.name)))
+}
+
 /// Remembers the best.
 fn save(model: &Model, machine: &Machine, document: &Document, context: &Context) -> anyhow::Result<()> {
-    if model.file.is_scratch() {
-        let message =
-            format!("`{}` is made anew for every command: there is no file to remember settings for", model.name);
-        return Err(Failure::usage(message)
-            .hint(format!("`bossnas-zoo export {} -o FILE.onnx` makes one", model.name))
-            .into());
-    }
     let cache = Cache::of_user()?;
     let folder = cache.tuned_folder();
     cache.make(&folder)?;

@@ -12,7 +12,7 @@ use super::accuracy::Accuracies;
 use super::screen::Screened;
 use super::{Args, Finalist};
 use crate::cli::bench::model::Model;
-use crate::cli::bench::print::{bounds, digits};
+use crate::cli::bench::print::{bounds, digits, range};
 use crate::cli::context::Context;
 
 /// A report.
@@ -206,12 +206,11 @@ fn table(document: &Document) -> Table {
         ("95 % interval", Align::Right),
     ]);
     for best in &document.best {
-        let Interval { value, interval } = best.times_ms.median;
         table.row([
             best.options.clone(),
             if best.on_frontier { "*" } else { "" }.to_owned(),
-            digits(value),
-            interval.map(|[low, high]| format!("{} - {}", digits(low), digits(high))).unwrap_or_default(),
+            digits(best.times_ms.median.value),
+            range(best.times_ms.median),
             digits(best.images_per_second.value),
             format!("{:.1e}", best.error),
             best.top1.map(|top1| format!("{:.2} %", top1 * 100.0)).unwrap_or_default(),

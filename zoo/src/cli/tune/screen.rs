@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bossnas_report::{Counted, Failure};
 use bossnas_zoo::bench::{Candidate, Variant};
-use bossnas_zoo::ports;
-use bossnas_zoo::runtime::{Load, Precision, RuntimeError};
+use bossnas_zoo::runtime::{Precision, RuntimeError};
 use bossnas_zoo::tune::Setting;
 
 use crate::cli::bench::model::Model;
@@ -45,7 +44,7 @@ impl Screened {
     }
 
     /// What is measured of it.
-    pub(super) fn setting_of(&self, model: &Model) -> Result<Variant, Failure> {
+    pub(super) fn variant(&self, model: &Model) -> Result<Variant, Failure> {
         variant(model, self.setting)
     }
 }
@@ -86,7 +85,7 @@ pub(super) fn all(
     Ok(screened)
 }
 
-/// Of each precision narrower than float32 nothing; of float32 the fastest of each runtime.
+/// The fastest of each runtime in float32.
 pub(super) fn exact(screened: &[Screened], by_time: &[usize]) -> Vec<usize> {
     let mut runtimes = Vec::new();
     let mut found = Vec::new();
@@ -137,15 +136,5 @@ fn look(model: &Model, setting: Setting, max_error: f64) -> anyhow::Result<Scree
 }
 
 fn variant(model: &Model, setting: Setting) -> Result<Variant, Failure> {
-    let inputs = model.inputs(setting.batch)?;
-    let specs = ports::specs(&inputs);
-    let load = Load {
-        model: model.file.path.clone(),
-        runtime: setting.runtime,
-        symbols: ports::symbols(&model.ports, &specs),
-        inputs: specs,
-        outputs: None,
-        settings: setting.settings(),
-    };
-    Ok(Variant { load, inputs, images: setting.batch, scenario: setting.scenario() })
+    model.variant(setting.runtime, setting.settings(), setting.batch, setting.scenario())
 }

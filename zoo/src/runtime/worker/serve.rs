@@ -25,10 +25,13 @@ pub fn serve() -> io::Result<()> {
                 engine = Some(loaded);
                 (Answer::Loaded { seconds, build }, Vec::new())
             }),
-            request => match &mut engine {
-                Some(engine) => answer(engine.as_mut(), &request, &tensors),
-                None => Err(RuntimeError::failed("nothing was loaded")),
-            },
+            Request::Run => loaded(&mut engine).and_then(|engine| run(engine, &tensors)),
+            Request::Hold => {
+                loaded(&mut engine).and_then(|engine| engine.hold(&tensors)).map(|()| (Answer::Held, Vec::new()))
+            }
+            Request::Repeat(pace) => loaded(&mut engine)
+                .and_then(|engine| repeat(engine, &pace))
+                .map(|repeated| (Answer::Repeated(repeated), Vec::new())),
         };
         match answer {
             Ok((answer, outputs)) => send(&mut answers, answer, &outputs)?,
@@ -62,16 +65,8 @@ fn load(load: &Load, library: Option<&Path>) -> Result<(Box<dyn Engine>, f64), R
     Ok((engine, start.elapsed().as_secs_f64()))
 }
 
-fn answer(
-    engine: &mut dyn Engine,
-    request: &Request,
-    tensors: &[NamedTensor],
-) -> Result<(Answer, Vec<NamedTensor>), RuntimeError> {
-    match request {
-        Request::Load(..) | Request::Run => run(engine, tensors),
-        Request::Hold => engine.hold(tensors).map(|()| (Answer::Held, Vec::new())),
-        Request::Repeat(pace) => repeat(engine, pace).map(|repeated| (Answer::Repeated(repeated), Vec::new())),
-    }
+fn loaded(engine: &mut Option<Box<dyn Engine>>) -> Result<&mut (dyn Engine + 'static), RuntimeError> {
+    engine.as_deref_mut().ok_or_else(|| RuntimeError::failed("nothing was loaded"))
 }
 
 fn run(engine: &mut dyn Engine, tensors: &[NamedTensor]) -> Result<(Answer, Vec<NamedTensor>), RuntimeError> {

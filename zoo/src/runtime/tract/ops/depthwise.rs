@@ -163,11 +163,7 @@ impl EvalOp for Depthwise {
 
 impl TypedOp for Depthwise {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let mut shape = inputs[0].shape.to_tvec();
-        let rank = shape.len();
-        shape[rank - 2] = self.window.output[0].into();
-        shape[rank - 1] = self.window.output[1].into();
-        Ok(tvec!(f32::fact(shape)))
+        Ok(tvec!(self.window.output_fact(inputs[0])))
     }
 
     as_op!();

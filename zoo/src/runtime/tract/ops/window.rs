@@ -50,6 +50,15 @@ impl Window {
         start.saturating_sub(self.before[axis])..(start + self.kernel[axis] - self.before[axis]).min(self.input[axis])
     }
 
+    /// What a tensor of such maps becomes.
+    pub(super) fn output_fact(&self, input: &TypedFact) -> TypedFact {
+        let mut shape = input.shape.to_tvec();
+        let rank = shape.len();
+        shape[rank - 2] = self.output[0].into();
+        shape[rank - 1] = self.output[1].into();
+        f32::fact(shape)
+    }
+
     /// Elements of a map.
     pub(super) fn input_len(&self) -> usize {
         self.input[0] * self.input[1]
