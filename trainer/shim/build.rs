@@ -1,0 +1,3 @@
+//! Compiles the C++ half.
+
+fn main() {}

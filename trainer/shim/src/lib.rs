@@ -1,0 +1,1 @@
+//! What libtorch has and tch does not reach.

@@ -1,0 +1,1 @@
+//! Search and training of BossNAS networks with libtorch.
