@@ -1,1 +1,4 @@
 //! Search and training of BossNAS networks with libtorch.
+
+pub mod optim;
+pub mod torch;

@@ -1,0 +1,271 @@
+//! A graph with the tensors of its parameters.
+
+use bossnas_model::graph::{Graph, NormParams, Op, ParamId, Role};
+use bossnas_model::shape::ShapeError;
+use bossnas_model::weights::WeightsError;
+use tch::{TchError, Tensor};
+
+use super::attention::{Heads, attention};
+use super::mode::{Mode, Norm, Precision};
+use super::norm::NormTensors;
+use super::ops::{self, Window};
+use super::params::{Misfit, Misfits, Params};
+use super::plan::{Plan, Step};
+use super::pooled::pooled_norm;
+
+/// Why a network could not be bound or run.
+#[derive(Debug, thiserror::Error)]
+pub enum TorchError {
+    /// libtorch said no.
+    #[error("libtorch: {0}")]
+    Library(#[from] TchError),
+    /// Parameters are missing or have other shapes.
+    #[error(transparent)]
+    Misfits(#[from] Misfits),
+    /// A parameter could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The input does not fit the network.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+}
+
+/// A network that can run: a graph and the tensors of its parameters, which are shared with the [`Params`] they came from,
+/// so that what an optimizer writes there is seen here.
+#[derive(Debug)]
+pub struct Module {
+    graph: Graph,
+    plan: Plan,
+    last_uses: Vec<usize>,
+    params: Vec<Tensor>,
+}
+
+/// The values of a run, of which each is let go when nobody needs it any more.
+struct Values(Vec<Option<Tensor>>);
+
+impl Values {
+    fn get(&self, index: usize) -> Result<&Tensor, TchError> {
+        let gone = || TchError::Shape(format!("value {index} is read before it is computed"));
+        self.0[index].as_ref().ok_or_else(gone)
+    }
+}
+
+impl Module {
+    /// Binds the parameters of a graph to the tensors of `params` that `name` says. Fails with all that are missing or
+    /// have another shape.
+    pub fn bind(graph: Graph, params: &Params, name: impl Fn(&str) -> String) -> Result<Self, Misfits> {
+        let mut misfits = Vec::new();
+        let mut tensors = Vec::with_capacity(graph.params().len());
+        for param in graph.params() {
+            let (name, expected) = (name(&param.name), param.stored_shape());
+            let tensor = params.get(&name);
+            let found = tensor.map(|tensor| tensor.size().iter().map(|&extent| extent as usize).collect::<Vec<_>>());
+            match tensor {
+                Some(tensor) if found.as_deref() == Some(expected) => tensors.push(tensor.shallow_clone()),
+                _ => misfits.push(Misfit { name, expected: expected.to_vec(), found }),
+            }
+        }
+        if !misfits.is_empty() {
+            return Err(Misfits(misfits));
+        }
+        Ok(Self { plan: Plan::of(&graph), last_uses: graph.last_uses(), graph, params: tensors })
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The tensors of its trained parameters with their names in the graph.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let params = self.graph.params().iter().zip(&self.params);
+        params.filter(|(param, _)| !param.role.is_buffer()).map(|(param, tensor)| (param.name.as_str(), tensor))
+    }
+
+    /// Runs the network on its inputs, each `[n, c, h, w]` (or `[n, c]` for a graph of features), and returns its outputs.
+    pub fn forward(&self, inputs: &[Tensor], mode: &mut Mode<'_>) -> Result<Vec<Tensor>, TorchError> {
+        self.check(inputs)?;
+        let first = inputs.first().map_or(tch::Device::Cpu, Tensor::device);
+        let _mixed = mode.precision.enter(first)?;
+        let mut values = Values((0..self.graph.value_count()).map(|_| None).collect());
+        for (slot, input) in values.0.iter_mut().zip(inputs) {
+            let is_map = mode.channels_last && input.dim() == 4;
+            *slot = Some(if is_map { bossnas_torch_shim::channels_last(input)? } else { input.shallow_clone() });
+        }
+        for step in &self.plan.steps {
+            let last = match *step {
+                Step::Node(node) => {
+                    self.node(node, &mut values, mode)?;
+                    node
+                }
+                Step::ConvNorm { conv, norm } => {
+                    self.conv_norm(conv, norm, &mut values, mode)?;
+                    norm
+                }
+                Step::PooledNorm { conv, norm, pool } => {
+                    self.pooled_norm([conv, norm, pool], &mut values, mode)?;
+                    pool
+                }
+            };
+            for &value in &self.graph.nodes()[last].inputs {
+                self.let_go(value.index(), last, &mut values);
+            }
+            if let Step::ConvNorm { conv, .. } | Step::PooledNorm { conv, .. } = *step {
+                for &value in &self.graph.nodes()[conv].inputs {
+                    self.let_go(value.index(), last, &mut values);
+                }
+            }
+        }
+        let outputs = self.graph.outputs().iter().map(|value| Ok(values.get(value.index())?.shallow_clone()));
+        outputs.collect()
+    }
+
+    fn check(&self, inputs: &[Tensor]) -> Result<(), TorchError> {
+        let (expected, found) = (self.graph.inputs().len(), inputs.len());
+        if expected != found {
+            return Err(ShapeError::InputCount { expected, found }.into());
+        }
+        for (input, tensor) in self.graph.inputs().iter().zip(inputs) {
+            let shape: Vec<usize> = tensor.size().iter().map(|&extent| extent as usize).collect();
+            let fits = matches!(shape[..], [_, c] | [_, c, _, _] if c == input.channels) && !shape.contains(&0);
+            if !fits {
+                let (input, channels) = (input.name.clone(), input.channels);
+                return Err(ShapeError::Input { input, channels, found: shape }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops a value whose last reader was node `done` or an earlier one.
+    fn let_go(&self, value: usize, done: usize, values: &mut Values) {
+        if self.last_uses[value] <= done {
+            values.0[value] = None;
+        }
+    }
+
+    /// A parameter as this network uses it: of a slimmable layer the first of each extent.
+    fn param(&self, id: ParamId) -> Result<Tensor, TchError> {
+        let tensor = &self.params[id.index()];
+        let param = self.graph.param(id);
+        let stored = param.stored_shape();
+        let mut used = tensor.shallow_clone();
+        for (dim, (&extent, &stored)) in param.shape.iter().zip(stored).enumerate() {
+            if extent != stored {
+                used = used.f_narrow(dim as i64, 0, extent as i64)?;
+            }
+        }
+        Ok(used)
+    }
+
+    fn norm_tensors(&self, params: &NormParams, eps: f64) -> NormTensors<'_> {
+        let tensor = |id: ParamId| &self.params[id.index()];
+        let weight = &self.graph.param(params.weight).name;
+        let count = weight.strip_suffix("weight").and_then(|stem| {
+            let name = format!("{stem}num_batches_tracked");
+            let is_count = |param: &bossnas_model::graph::Param| param.role == Role::BatchCount && param.name == name;
+            self.graph.params().iter().position(is_count).map(|index| &self.params[index])
+        });
+        NormTensors {
+            weight: tensor(params.weight),
+            bias: tensor(params.bias),
+            mean: tensor(params.mean),
+            var: tensor(params.var),
+            count,
+            eps,
+        }
+    }
+
+    /// Whether a node may write into the memory of its first operand: nobody else reads it, and the node that made it
+    /// needs only its own input for its gradient.
+    fn overwrites(&self, node: usize) -> bool {
+        let value = self.graph.nodes()[node].inputs[0];
+        let made_by = self.graph.node_of(value).map(|node| &node.op);
+        self.plan.uses[value.index()] == 1 && matches!(made_by, Some(Op::BatchNorm { .. } | Op::Add))
+    }
+
+    fn node(&self, index: usize, values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let node = &self.graph.nodes()[index];
+        let x = values.get(node.inputs[0].index())?;
+        let value = match &node.op {
+            &Op::Conv2d { weight, bias, stride, padding, groups } => {
+                let bias = bias.map(|id| self.param(id)).transpose()?;
+                let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+                ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
+            }
+            Op::BatchNorm { params, eps } => self.norm_tensors(params, *eps).apply(x, &mut mode.norm, index)?,
+            &Op::Activation(activation) => ops::activation(x, activation, self.overwrites(index))?,
+            &Op::MaxPool { kernel, stride, padding } => {
+                ops::max_pool(x, kernel as i64, stride as i64, padding as i64)?
+            }
+            &Op::AvgPool { window } => ops::avg_pool(x, window as i64)?,
+            Op::GlobalAvgPool => x.f_mean_dim([2, 3].as_slice(), true, None)?,
+            Op::Flatten => x.f_flatten(1, -1)?,
+            &Op::Linear { weight, bias } => {
+                let bias = bias.map(|id| self.param(id)).transpose()?;
+                x.f_linear(&self.param(weight)?, bias.as_ref())?
+            }
+            &Op::Shift { bias } => x.f_add(&self.param(bias)?.f_view([1, -1, 1, 1])?)?,
+            Op::Add => ops::add(x, values.get(node.inputs[1].index())?, self.overwrites(index))?,
+            Op::Mul => x.f_mul(values.get(node.inputs[1].index())?)?,
+            &Op::Attention { heads, head_width, scale, orientation } => {
+                let heads = Heads { count: heads as i64, width: head_width as i64, scale, orientation };
+                attention(x, heads)?
+            }
+            &Op::DropPath { block } => match mode.drop_path {
+                Some(drop_path) => drop_path.apply(x, block)?,
+                None => x.shallow_clone(),
+            },
+        };
+        values.0[self.graph.value_of(index).index()] = Some(value);
+        Ok(())
+    }
+
+    fn conv_norm(&self, conv: usize, norm: usize, values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let nodes = self.graph.nodes();
+        let (&Op::Conv2d { weight, stride, padding, groups, .. }, Op::BatchNorm { params, eps }) =
+            (&nodes[conv].op, &nodes[norm].op)
+        else {
+            return Err(TchError::Shape("a step that is no convolution with a norm".to_owned()));
+        };
+        let x = values.get(nodes[conv].inputs[0].index())?;
+        let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+        let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
+        let value = match tensors.fixed(&mode.norm, norm)? {
+            Some((mean, var)) => {
+                let (factor, summand) = tensors.affine(mean, var)?;
+                let weight = weight.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;
+                ops::conv2d(x, &weight, Some(&summand), window)?
+            }
+            None => {
+                let map = ops::conv2d(x, &weight, None, window)?;
+                tensors.apply(&map, &mut mode.norm, norm)?
+            }
+        };
+        values.0[self.graph.value_of(norm).index()] = Some(value);
+        Ok(())
+    }
+
+    fn pooled_norm(&self, [conv, norm, pool]: [usize; 3], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let nodes = self.graph.nodes();
+        let (&Op::Conv2d { weight, .. }, Op::BatchNorm { params, eps }) = (&nodes[conv].op, &nodes[norm].op) else {
+            return Err(TchError::Shape("a step that is no convolution with a norm".to_owned()));
+        };
+        let x = values.get(nodes[conv].inputs[0].index())?;
+        let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
+        // Covariances are for float32.
+        let short = match mode.precision {
+            Precision::Full => pooled_norm(x, &weight, &tensors, &mut mode.norm, norm)?,
+            Precision::Bf16 | Precision::Fp16 => None,
+        };
+        let value = match short {
+            Some(value) => value,
+            None => {
+                let map = ops::conv2d(x, &weight, None, Window { stride: 1, padding: 0, groups: 1 })?;
+                tensors.apply(&map, &mut mode.norm, norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
+            }
+        };
+        values.0[self.graph.value_of(pool).index()] = Some(value);
+        Ok(())
+    }
+}
+

@@ -1,0 +1,122 @@
+//! Batch norms, and the statistics that an estimate keeps aside.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::mode::Norm;
+
+/// Mean and variance of each channel of one batch norm's input, `[channels]`; the variance is unbiased, as running ones are.
+#[derive(Debug)]
+pub struct Moments {
+    pub(super) mean: Tensor,
+    pub(super) var: Tensor,
+}
+
+/// The statistics of one run, for each batch norm of a graph by the index of its node.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    of: Vec<Option<Moments>>,
+}
+
+impl Statistics {
+    pub(super) fn keep(&mut self, node: usize, moments: Moments) {
+        if self.of.len() <= node {
+            self.of.resize_with(node + 1, || None);
+        }
+        self.of[node] = Some(moments);
+    }
+
+    pub(super) fn get(&self, node: usize) -> Result<&Moments, TchError> {
+        let missing = || TchError::Shape(format!("no statistics were estimated for node {node}"));
+        self.of.get(node).and_then(Option::as_ref).ok_or_else(missing)
+    }
+}
+
+/// The tensors of one batch norm.
+pub(super) struct NormTensors<'a> {
+    pub(super) weight: &'a Tensor,
+    pub(super) bias: &'a Tensor,
+    pub(super) mean: &'a Tensor,
+    pub(super) var: &'a Tensor,
+    /// Batches seen so far, a scalar.
+    pub(super) count: Option<&'a Tensor>,
+    pub(super) eps: f64,
+}
+
+impl NormTensors<'_> {
+    /// The statistics to normalise with, when they do not depend on the input.
+    pub(super) fn fixed<'a>(&'a self, norm: &'a Norm<'_>, node: usize) -> Result<Option<(&'a Tensor, &'a Tensor)>, TchError> {
+        Ok(match norm {
+            Norm::Train { .. } | Norm::Estimate(_) => None,
+            Norm::Eval => Some((self.mean, self.var)),
+            Norm::Given(statistics) => {
+                let moments = statistics.get(node)?;
+                Some((&moments.mean, &moments.var))
+            }
+        })
+    }
+
+    /// The norm as a factor and a summand for each channel, given its statistics.
+    pub(super) fn affine(&self, mean: &Tensor, var: &Tensor) -> Result<(Tensor, Tensor), TchError> {
+        let factor = self.weight.f_mul(&var.f_add_scalar(self.eps)?.f_rsqrt()?)?;
+        let summand = self.bias.f_sub(&mean.f_mul(&factor)?)?;
+        Ok((factor, summand))
+    }
+
+    /// Lets running statistics follow those of a batch, or keeps the latter aside, as `norm` says.
+    pub(super) fn record(&self, norm: &mut Norm<'_>, node: usize, moments: Moments) -> Result<(), TchError> {
+        match norm {
+            Norm::Train { momentum } => {
+                let momentum = *momentum;
+                tch::no_grad(|| {
+                    self.mean.shallow_clone().f_lerp_(&moments.mean, momentum)?;
+                    self.var.shallow_clone().f_lerp_(&moments.var, momentum)?;
+                    self.seen()
+                })?;
+            }
+            Norm::Estimate(statistics) => statistics.keep(node, moments),
+            Norm::Eval | Norm::Given(_) => {}
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> Result<(), TchError> {
+        if let Some(count) = self.count {
+            tch::no_grad(|| count.shallow_clone().f_add_scalar_(1))?;
+        }
+        Ok(())
+    }
+
+    /// The norm on a map `[n, c, h, w]` or on features `[n, c]`.
+    pub(super) fn apply(&self, input: &Tensor, norm: &mut Norm<'_>, node: usize) -> Result<Tensor, TchError> {
+        if let Some((mean, var)) = self.fixed(norm, node)? {
+            return self.native(input, mean, var, false, 0.0);
+        }
+        match norm {
+            Norm::Estimate(statistics) => {
+                let mean = self.mean.f_zeros_like()?;
+                let var = self.var.f_zeros_like()?;
+                let output = self.native(input, &mean, &var, true, 1.0)?;
+                statistics.keep(node, Moments { mean, var });
+                Ok(output)
+            }
+            Norm::Train { momentum } => {
+                let output = self.native(input, self.mean, self.var, true, *momentum)?;
+                self.seen()?;
+                Ok(output)
+            }
+            Norm::Eval | Norm::Given(_) => Err(TchError::Shape("fixed statistics were used already".to_owned())),
+        }
+    }
+
+    fn native(
+        &self,
+        input: &Tensor,
+        mean: &Tensor,
+        var: &Tensor,
+        training: bool,
+        momentum: f64,
+    ) -> Result<Tensor, TchError> {
+        let cudnn = input.kind() != Kind::Double;
+        input.f_batch_norm(Some(self.weight), Some(self.bias), Some(mean), Some(var), training, momentum, self.eps, cudnn)
+    }
+}

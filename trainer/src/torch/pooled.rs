@@ -1,0 +1,56 @@
+//! A 1x1 convolution, its batch norm and the global average pool behind them, without the convolution's map.
+//!
+//! With `y = W x` at every pixel, pooling and both others are linear, so
+//!
+//! ```text
+//! pool(norm(y)) = (W (pool(x) - mean(x))) * factor + bias        when mean(y) = W mean(x) is the batch's own,
+//! var(y)        = diag(W cov(x) W^T)
+//! ```
+//!
+//! where `cov` is the covariance of the input's channels over all pixels of the batch. From `c` channels to `o` over `p`
+//! pixels the convolution takes `o c p` multiply-adds, the covariance `c^2 (p + o)`.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::mode::Norm;
+use super::norm::{Moments, NormTensors};
+
+/// The pooled output `[n, o, 1, 1]` of a map `[n, c, h, w]` under a weight `[o, c, 1, 1]`; `None` where the way round is
+/// dearer than the convolution.
+pub(super) fn pooled_norm(
+    input: &Tensor,
+    weight: &Tensor,
+    tensors: &NormTensors<'_>,
+    norm: &mut Norm<'_>,
+    node: usize,
+) -> Result<Option<Tensor>, TchError> {
+    let (n, c, h, w) = input.size4()?;
+    let out = weight.size4()?.0;
+    let matrix = weight.f_view([out, c])?;
+    let pooled = input.f_mean_dim([2, 3].as_slice(), false, None)?;
+    let output = if let Some((mean, var)) = tensors.fixed(norm, node)? {
+        let (factor, summand) = tensors.affine(mean, var)?;
+        pooled.f_linear(&matrix.f_mul(&factor.f_unsqueeze(1)?)?, Some(&summand))?
+    } else {
+        let pixels = n * h * w;
+        if c * (pixels + out) >= out * pixels {
+            return Ok(None);
+        }
+        let pixels_first = input.f_permute([0, 2, 3, 1])?.f_reshape([pixels, c])?;
+        let mean = pooled.f_mean_dim([0].as_slice(), false, None)?;
+        let centred = pixels_first.f_sub(&mean)?;
+        let covariance = centred.f_t_copy()?.f_matmul(&centred)?.f_div_scalar(pixels as f64)?;
+        let var = matrix.f_matmul(&covariance)?.f_mul(&matrix)?.f_sum_dim_intlist([1].as_slice(), false, None)?;
+        let factor = tensors.weight.f_mul(&var.f_add_scalar(tensors.eps)?.f_rsqrt()?)?;
+        let centred = pooled.f_sub(&mean)?.f_linear::<Tensor>(&matrix, None)?;
+        let output = centred.f_mul(&factor)?.f_add(tensors.bias)?;
+        let unbiased = pixels as f64 / (pixels - 1).max(1) as f64;
+        let moments = tch::no_grad(|| -> Result<_, TchError> {
+            let mean = matrix.f_mv(&mean)?.f_detach()?;
+            Ok(Moments { mean, var: var.f_detach()?.f_mul_scalar(unbiased)?.f_to_kind(Kind::Float)? })
+        })?;
+        tensors.record(norm, node, moments)?;
+        output
+    };
+    Ok(Some(output.f_view([n, out, 1, 1])?))
+}
