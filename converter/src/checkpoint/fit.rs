@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn param(name: &str, shape: &[usize], role: Role) -> Param {
-        Param { name: name.to_owned(), shape: shape.to_vec(), role }
+        Param { name: name.to_owned(), shape: shape.to_vec(), stored: None, role }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! (`layer3.2.conv1`, and `layer3.2` for what the whole block puts out), a parameter after its key in the published
 //! checkpoints. Within one network, and through every pass over it, the same value name means the same numbers.
 
+mod join;
+
 use std::collections::HashMap;
 
 /// Index of a parameter in [`Graph::params`].
@@ -68,16 +70,24 @@ impl Role {
 pub struct Param {
     /// The published name, relative to the network.
     pub name: String,
-    /// Extents; empty for a scalar.
+    /// Extents of what the network uses; empty for a scalar.
     pub shape: Vec<usize>,
+    /// Extents in a checkpoint where the network uses only a part, the first of each extent (slimmable layers);
+    /// `None` where it uses all. [`crate::weights::Cut`] makes the part of the whole.
+    pub stored: Option<Vec<usize>>,
     /// What it is for.
     pub role: Role,
 }
 
 impl Param {
-    /// Number of elements.
+    /// Number of elements that the network uses.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Extents in a checkpoint.
+    pub fn stored_shape(&self) -> &[usize] {
+        self.stored.as_ref().unwrap_or(&self.shape)
     }
 }
 
@@ -156,7 +166,7 @@ pub enum Op {
     },
     /// Mean over height and width, which become 1.
     GlobalAvgPool,
-    /// `[batch, channels, 1, 1]` to `[batch, channels]`.
+    /// `[batch, channels, 1, 1]` to `[batch, channels]`; what is `[batch, channels]` already stays so.
     Flatten,
     /// `x W^T + b` on `[batch, in]`.
     Linear {
@@ -238,6 +248,32 @@ impl Op {
             | Self::Mul
             | Self::Attention { .. }
             | Self::DropPath { .. } => Vec::new(),
+        }
+    }
+
+    /// The same operator on other parameters: `map` gets each one that it reads, in the order of its fields.
+    #[must_use]
+    pub fn map_params(&self, mut map: impl FnMut(ParamId) -> ParamId) -> Self {
+        match self.clone() {
+            Self::Conv2d { weight, bias, stride, padding, groups } => {
+                let (weight, bias) = (map(weight), bias.map(map));
+                Self::Conv2d { weight, bias, stride, padding, groups }
+            }
+            Self::Linear { weight, bias } => Self::Linear { weight: map(weight), bias: bias.map(map) },
+            Self::BatchNorm { params: NormParams { weight, bias, mean, var }, eps } => {
+                let (weight, bias) = (map(weight), map(bias));
+                Self::BatchNorm { params: NormParams { weight, bias, mean: map(mean), var: map(var) }, eps }
+            }
+            Self::Shift { bias } => Self::Shift { bias: map(bias) },
+            op @ (Self::Activation(_)
+            | Self::MaxPool { .. }
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Flatten
+            | Self::Add
+            | Self::Mul
+            | Self::Attention { .. }
+            | Self::DropPath { .. }) => op,
         }
     }
 }
@@ -364,16 +400,28 @@ impl GraphBuilder {
         ValueId(self.graph.inputs.len() - 1)
     }
 
-    /// Adds a parameter, or returns the one of that name.
+    /// Adds a parameter that the network uses as a whole, or returns the one of that name.
     pub fn param(&mut self, name: impl Into<String>, shape: &[usize], role: Role) -> ParamId {
-        let name = name.into();
-        if let Some(&id) = self.by_name.get(&name) {
-            debug_assert_eq!(self.graph.params[id.0].shape, shape, "two shapes for {name}");
+        self.adopt(Param { name: name.into(), shape: shape.to_vec(), stored: None, role })
+    }
+
+    /// Adds a parameter of which the network uses the first of each extent, or returns the one of that name.
+    pub fn slice(&mut self, name: impl Into<String>, shape: &[usize], stored: &[usize], role: Role) -> ParamId {
+        let fits = shape.len() == stored.len() && shape.iter().zip(stored).all(|(used, all)| used <= all);
+        debug_assert!(fits, "{shape:?} is no part of {stored:?}");
+        let stored = (shape != stored).then(|| stored.to_vec());
+        self.adopt(Param { name: name.into(), shape: shape.to_vec(), stored, role })
+    }
+
+    /// Adds a parameter of another graph, or returns the one of that name.
+    pub fn adopt(&mut self, param: Param) -> ParamId {
+        if let Some(&id) = self.by_name.get(&param.name) {
+            debug_assert_eq!(self.graph.params[id.0], param, "one name for two parameters");
             return id;
         }
         let id = ParamId(self.graph.params.len());
-        self.by_name.insert(name.clone(), id);
-        self.graph.params.push(Param { name, shape: shape.to_vec(), role });
+        self.by_name.insert(param.name.clone(), id);
+        self.graph.params.push(param);
         id
     }
 

@@ -3,6 +3,7 @@
 //! Convolutions: Kaiming normal over the fan-out with ReLU's gain. Batch norms: scale 1, shift 0, and scale 0 in the last
 //! one of every residual branch. Biases of convolutions and the classifier: uniform in `±1/sqrt(fan_in)`, PyTorch's
 //! default. Each tensor has a random stream of its own, keyed by seed and name, so none depends on which others are drawn.
+//! Tensors have the extents of a checkpoint: where a graph uses a part of one, [`crate::weights::Cut`] takes it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,11 +27,17 @@ pub struct Initial {
 impl Initial {
     /// The weights of `graph` that belong to `seed`.
     pub fn new(graph: &Graph, seed: u64) -> Self {
+        Self::of_params(graph.params().iter().cloned(), seed)
+    }
+
+    /// The weights of these parameters (of a supernet, say) that belong to `seed`.
+    pub fn of_params(params: impl IntoIterator<Item = Param>, seed: u64) -> Self {
+        let whole = |param: Param| Param { shape: param.stored_shape().to_vec(), stored: None, ..param };
         let info = |param: &Param| TensorInfo {
             dtype: if param.role == Role::BatchCount { DType::I64 } else { DType::F32 },
             shape: param.shape.clone(),
         };
-        let params: Vec<(Param, TensorInfo)> = graph.params().iter().map(|p| (p.clone(), info(p))).collect();
+        let params: Vec<(Param, TensorInfo)> = params.into_iter().map(whole).map(|p| (p.clone(), info(&p))).collect();
         let by_name = params.iter().enumerate().map(|(index, (param, _))| (param.name.clone(), index)).collect();
         Self { seed, branch_end: 0.0, params, by_name }
     }

@@ -12,6 +12,7 @@ pub mod draw;
 pub mod evaluate;
 pub mod graph;
 pub mod init;
+mod layers;
 pub mod pass;
 pub mod preprocess;
 pub mod random;

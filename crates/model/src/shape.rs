@@ -116,7 +116,7 @@ fn infer_node(params: &[Param], node: &Node, operands: &[&[usize]]) -> Result<Ve
         }
         (&Op::AvgPool { window }, &[&[n, c, h, w]]) => Ok(vec![n, c, h.div_ceil(window), w.div_ceil(window)]),
         (Op::GlobalAvgPool, &[&[n, c, _, _]]) => Ok(vec![n, c, 1, 1]),
-        (Op::Flatten, &[&[n, c, 1, 1]]) => Ok(vec![n, c]),
+        (Op::Flatten, &[&[n, c, 1, 1] | &[n, c]]) => Ok(vec![n, c]),
         (Op::Linear { weight, .. }, &[&[n, features]]) => match params[weight.index()].shape.as_slice() {
             &[out, width] if width == features => Ok(vec![n, out]),
             _ => Err(misfit()),

@@ -3,6 +3,10 @@
 //! A checkpoint, a safetensors file, a seeded initialiser and the result of a pass are all [`Weights`]. Nothing is read
 //! before it is asked for, so a file of hundreds of megabytes costs the memory of one tensor at a time.
 
+mod cut;
+
+pub use cut::Cut;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -148,9 +148,9 @@ pub struct RecipeWeights {
 }
 
 impl RecipeWeights {
-    /// Tensors for a graph's parameters. One whose name says no kind (only passes make such) is left out.
+    /// Tensors for a graph's parameters, as a checkpoint would hold them. One whose name says no kind (only passes make such) is left out.
     pub fn new(params: &[Param], gain: f64, seed: u64) -> Self {
-        Self::of_shapes(params.iter().map(|p| (p.name.as_str(), p.shape.as_slice())), gain, seed)
+        Self::of_shapes(params.iter().map(|p| (p.name.as_str(), p.stored_shape())), gain, seed)
     }
 
     /// Tensors of given names and shapes. One whose name says no kind is left out.

@@ -88,8 +88,7 @@ impl<'a> Rewriter<'a> {
 
     /// The old graph's parameter `id` in the new table.
     fn param(&mut self, id: ParamId) -> ParamId {
-        let param = self.old.param(id);
-        self.new.param(param.name.clone(), &param.shape, param.role)
+        self.new.adopt(self.old.param(id).clone())
     }
 
     /// The bias that belongs to the old graph's weight `id`, `[channels]`, whether it had one or not.
@@ -103,34 +102,7 @@ impl<'a> Rewriter<'a> {
 
     /// Copies the node that computes the old graph's `value`, as it is.
     fn copy(&mut self, value: ValueId, node: &Node) {
-        let op = match node.op.clone() {
-            Op::Conv2d { weight, bias, stride, padding, groups } => {
-                let (weight, bias) = (self.param(weight), bias.map(|id| self.param(id)));
-                Op::Conv2d { weight, bias, stride, padding, groups }
-            }
-            Op::Linear { weight, bias } => {
-                Op::Linear { weight: self.param(weight), bias: bias.map(|id| self.param(id)) }
-            }
-            Op::BatchNorm { params: NormParams { weight, bias, mean, var }, eps } => {
-                let params = NormParams {
-                    weight: self.param(weight),
-                    bias: self.param(bias),
-                    mean: self.param(mean),
-                    var: self.param(var),
-                };
-                Op::BatchNorm { params, eps }
-            }
-            Op::Shift { bias } => Op::Shift { bias: self.param(bias) },
-            op @ (Op::Activation(_)
-            | Op::MaxPool { .. }
-            | Op::AvgPool { .. }
-            | Op::GlobalAvgPool
-            | Op::Flatten
-            | Op::Add
-            | Op::Mul
-            | Op::Attention { .. }
-            | Op::DropPath { .. }) => op,
-        };
+        let op = node.op.map_params(|id| self.param(id));
         self.emit(value, &node.name, op, &node.inputs);
     }
 
