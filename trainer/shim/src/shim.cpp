@@ -119,6 +119,13 @@ char *shim_foreach_mul(at::Tensor *const *self, size_t count, double factor) {
   });
 }
 
+char *shim_foreach_add(at::Tensor *const *self, at::Tensor *const *other, size_t count, double alpha) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    at::_foreach_add_(list(self, count), list(other, count), alpha);
+  });
+}
+
 // One step of LARS for each tensor, each with a decay and a rate of its own.
 char *shim_lars(at::Tensor *const *weights, at::Tensor *const *gradients, at::Tensor *const *buffers, const double *decays,
                 const double *rates, size_t count, double momentum) {

@@ -6,7 +6,7 @@ use bossnas_model::weights::WeightsError;
 use tch::{TchError, Tensor};
 
 use super::attention::{Heads, attention};
-use super::mode::{Mode, Norm, Precision};
+use super::mode::{Mode, Precision};
 use super::norm::NormTensors;
 use super::ops::{self, Window};
 use super::params::{Misfit, Misfits, Params};
@@ -80,6 +80,11 @@ impl Module {
     pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let params = self.graph.params().iter().zip(&self.params);
         params.filter(|(param, _)| !param.role.is_buffer()).map(|(param, tensor)| (param.name.as_str(), tensor))
+    }
+
+    /// The tensor of a parameter or buffer, by its position in the graph's table.
+    pub fn tensor(&self, index: usize) -> &Tensor {
+        &self.params[index]
     }
 
     /// Runs the network on its inputs, each `[n, c, h, w]` (or `[n, c]` for a graph of features), and returns its outputs.

@@ -6,7 +6,7 @@ use super::mode::Norm;
 
 /// Mean and variance of each channel of one batch norm's input, `[channels]`; the variance is unbiased, as running ones are.
 #[derive(Debug)]
-pub struct Moments {
+pub(super) struct Moments {
     pub(super) mean: Tensor,
     pub(super) var: Tensor,
 }
@@ -68,8 +68,8 @@ impl NormTensors<'_> {
             Norm::Train { momentum } => {
                 let momentum = *momentum;
                 tch::no_grad(|| {
-                    self.mean.shallow_clone().f_lerp_(&moments.mean, momentum)?;
-                    self.var.shallow_clone().f_lerp_(&moments.var, momentum)?;
+                    let _ = self.mean.shallow_clone().f_lerp_(&moments.mean, momentum)?;
+                    let _ = self.var.shallow_clone().f_lerp_(&moments.var, momentum)?;
                     self.seen()
                 })?;
             }
@@ -81,7 +81,7 @@ impl NormTensors<'_> {
 
     fn seen(&self) -> Result<(), TchError> {
         if let Some(count) = self.count {
-            tch::no_grad(|| count.shallow_clone().f_add_scalar_(1))?;
+            let _ = tch::no_grad(|| count.shallow_clone().f_add_scalar_(1))?;
         }
         Ok(())
     }
