@@ -221,7 +221,7 @@ fn every_kind_of_operation_gives_what_the_published_supernets_compute() {
 }
 
 #[test]
-#[ignore = "minutes: all forward cases"]
+#[ignore = "half a minute: the other forward cases"]
 fn every_path_gives_what_the_published_supernets_compute() {
     check_all(|case| !EVERY_KIND.contains(&case.id.as_str()), 60);
 }

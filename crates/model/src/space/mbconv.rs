@@ -20,15 +20,9 @@ const STRIDES: [usize; SEARCHED_STAGES + 1] = [2, 2, 2, 1, 2, 1];
 const STEM_WIDTHS: [usize; 2] = [4, 2];
 
 /// The MBConv space: five stages of 2, 4, 4, 4 and 4 layers, four operations.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mbconv {
     pub(super) base: usize,
-}
-
-impl Default for Mbconv {
-    fn default() -> Self {
-        Self { base: DEFAULT_BASE }
-    }
 }
 
 /// Expansion and kernel of an operation.
@@ -51,16 +45,21 @@ fn gate(block_input: usize) -> Gate {
 }
 
 impl Mbconv {
-    const fn eighths(&self, width: usize) -> usize {
+    /// The published widths.
+    pub(super) const fn new() -> Self {
+        Self { base: DEFAULT_BASE }
+    }
+
+    const fn eighths(self, width: usize) -> usize {
         width * self.base / 8
     }
 
-    const fn out(&self, stage: usize) -> usize {
+    const fn out(self, stage: usize) -> usize {
         self.eighths(WIDTHS[stage])
     }
 
     /// The shortcut: one module for all operations of a layer, called after the first of them.
-    fn shortcut(&self, layers: &mut Layers, at: Place, input: Map) -> Map {
+    fn shortcut(self, layers: &mut Layers, at: Place, input: Map) -> Map {
         if at.layer > 0 {
             return input;
         }

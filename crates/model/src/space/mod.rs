@@ -30,7 +30,7 @@ use crate::layers::{Layers, Map};
 pub const DEFAULT_BASE: usize = 64;
 
 /// A search space and its supernet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Space {
     /// Residual attention and convolution blocks at four scales.
     Hytra(Hytra),
@@ -109,28 +109,37 @@ trait Supernet {
 }
 
 impl Space {
+    /// All of them, with the published widths.
+    pub const PUBLISHED: [Self; 4] =
+        [Self::hytra(), Self::mbconv(), Self::nats(NatsData::Cifar10), Self::nats(NatsData::Cifar100)];
+
     /// HyTra with the published widths and stage depths, and attention the right way round.
-    pub fn hytra() -> Self {
-        Self::Hytra(Hytra::default())
+    pub const fn hytra() -> Self {
+        Self::Hytra(Hytra::new())
     }
 
     /// MBConv with the published widths.
-    pub fn mbconv() -> Self {
-        Self::Mbconv(Mbconv::default())
+    pub const fn mbconv() -> Self {
+        Self::Mbconv(Mbconv::new())
     }
 
     /// NATS-Bench's size space for a data set, with the published widths.
-    pub fn nats(data: NatsData) -> Self {
+    pub const fn nats(data: NatsData) -> Self {
         Self::Nats(Nats::new(data))
     }
 
     /// The space of a path, with the published widths.
-    pub fn of(path: &SearchPath) -> Self {
+    pub const fn of(path: &SearchPath) -> Self {
         match path {
             SearchPath::Hytra(_) => Self::hytra(),
             SearchPath::Mbconv(_) => Self::mbconv(),
             SearchPath::Nats(data, _) => Self::nats(*data),
         }
+    }
+
+    /// The space of that name, with the published widths.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::PUBLISHED.into_iter().find(|space| space.name() == name)
     }
 
     /// The same space with all widths scaled by `base / 64`: blocks, attention heads, squeeze-and-excitation, necks and

@@ -14,7 +14,7 @@ pub(super) const OPS: u8 = 8;
 const CELL_CONVS: [usize; 5] = [0, 1, 2, 4, 5];
 
 /// The size space of one data set: five layers in three stages, eight widths.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nats {
     pub(super) data: NatsData,
     pub(super) base: usize,

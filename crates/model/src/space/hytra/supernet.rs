@@ -8,17 +8,11 @@ use crate::space::projection::fixed_channels;
 use crate::space::{DEFAULT_BASE, PathError, Place, Supernet};
 
 /// The HyTra space: four stages of four layers, six operations at four scales.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hytra {
     pub(in crate::space) base: usize,
     pub(in crate::space) orientation: Orientation,
     pub(in crate::space) depths: [usize; STAGES],
-}
-
-impl Default for Hytra {
-    fn default() -> Self {
-        Self { base: DEFAULT_BASE, orientation: Orientation::Standard, depths: [FIRST_DEPTH, 3, 2, 2] }
-    }
 }
 
 /// A way into a block.
@@ -39,6 +33,11 @@ impl Entry {
 }
 
 impl Hytra {
+    /// The published widths and depths, and attention the right way round.
+    pub(in crate::space) const fn new() -> Self {
+        Self { base: DEFAULT_BASE, orientation: Orientation::Standard, depths: [FIRST_DEPTH, 3, 2, 2] }
+    }
+
     /// Which way round attention is.
     pub const fn orientation(&self) -> Orientation {
         self.orientation
@@ -145,7 +144,12 @@ impl Supernet for Hytra {
                 let input = self.downsample(layers, &at.name(), input, scale(op));
                 Entry { input, from_larger: false }
             }
-            Some(before) => Entry { input, from_larger: scale(before) > scale(op) },
+            // The weights are those of the next larger map or of the same one; another map fits neither.
+            Some(before) => {
+                let from_larger = scale(before) > scale(op);
+                let channels = self.channels(scale(op) + usize::from(from_larger));
+                Entry { input: Map { channels, ..input }, from_larger }
+            }
         };
         let name = format!("{}._mix_ops.{op}", at.name());
         self.block(layers, &name, op, &[entry]).unwrap_or(input)
