@@ -150,6 +150,11 @@ impl Layers {
         self.op(name, Op::Activation(self.activation), input)
     }
 
+    /// ReLU, whatever the activation of the network is.
+    pub(crate) fn relu(&mut self, name: &str, input: Map) -> Map {
+        self.op(name, Op::Activation(Activation::Relu), input)
+    }
+
     /// Mean over windows of `window` x `window`.
     pub(crate) fn avg_pool(&mut self, name: &str, input: Map, window: usize) -> Map {
         self.op(name, Op::AvgPool { window }, input)

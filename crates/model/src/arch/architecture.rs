@@ -4,15 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::text::{Cursor, ParseError, quote};
-use super::{Architecture, BossNet, NatsData, SearchPath, bossnet, paths};
-use crate::space::hytra;
+use super::{Architecture, BossNet, SearchNet, SearchPath, bossnet, paths};
+use crate::space::{Space, SpaceError, hytra};
 
 impl Architecture {
     /// Name of the family or space, which is what the text form starts with.
     pub const fn space(&self) -> &'static str {
         match self {
             Self::BossNet(_) => "bossnet",
-            Self::Search(path) => path.space(),
+            Self::Search(net) => net.path.space(),
         }
     }
 
@@ -20,7 +20,7 @@ impl Architecture {
     pub fn stages(&self) -> Vec<Vec<u8>> {
         match self {
             Self::BossNet(net) => net.encoding().to_vec(),
-            Self::Search(path) => path.stages(),
+            Self::Search(net) => net.path.stages(),
         }
     }
 }
@@ -42,11 +42,23 @@ impl SearchPath {
     }
 }
 
+impl SearchNet {
+    /// The supernet. Fails for a base width that it cannot have.
+    pub fn supernet(&self) -> Result<Space, SpaceError> {
+        Space::of(&self.path).with_base(self.base)
+    }
+
+    /// [`SearchPath::to_bossnet`], of the same base width.
+    pub fn to_bossnet(&self) -> Option<BossNet> {
+        Some(BossNet { base: self.base, ..self.path.to_bossnet()? })
+    }
+}
+
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BossNet(net) => net.fmt(f),
-            Self::Search(path) => path.fmt(f),
+            Self::Search(net) => net.fmt(f),
         }
     }
 }
@@ -67,18 +79,16 @@ impl FromStr for Architecture {
         if space.is_empty() {
             return Err(cursor.error(SPACES));
         }
-        if !matches!(space.as_str(), "bossnet" | "hytra" | "mbconv" | "nats-c10" | "nats-c100") {
+        let supernet = Space::named(&space);
+        if supernet.is_none() && space != "bossnet" {
             return Err(cursor.error_at(at, quote(&space), SPACES));
         }
         if !cursor.eat(':') {
             return Err(cursor.error("`:`"));
         }
-        match space.as_str() {
-            "bossnet" => bossnet::bossnet(&mut cursor).map(Self::BossNet),
-            "hytra" => paths::hytra(&mut cursor).map(Self::Search),
-            "mbconv" => paths::mbconv(&mut cursor).map(Self::Search),
-            "nats-c10" => paths::nats(&mut cursor, NatsData::Cifar10).map(Self::Search),
-            _ => paths::nats(&mut cursor, NatsData::Cifar100).map(Self::Search),
+        match supernet {
+            None => bossnet::bossnet(&mut cursor).map(Self::BossNet),
+            Some(space) => paths::net(&mut cursor, space).map(Self::Search),
         }
     }
 }
@@ -89,8 +99,14 @@ impl From<BossNet> for Architecture {
     }
 }
 
+impl From<SearchNet> for Architecture {
+    fn from(net: SearchNet) -> Self {
+        Self::Search(net)
+    }
+}
+
 impl From<SearchPath> for Architecture {
     fn from(path: SearchPath) -> Self {
-        Self::Search(path)
+        Self::Search(path.into())
     }
 }

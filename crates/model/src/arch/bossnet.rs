@@ -20,6 +20,7 @@ use std::str::FromStr;
 use super::stages::{self, Layers, Layout};
 use super::text::{Cursor, ParseError, quote};
 use super::{Architecture, Block, BlockActivation, BossNet, LastStride, Shortcut, Stem};
+use crate::space::DEFAULT_BASE;
 
 /// Most blocks of a stage. The published networks have up to 9, a HyTra path up to 16.
 pub const MAX_BLOCKS: usize = 64;
@@ -33,7 +34,6 @@ pub const STEM_WIDTHS: (usize, usize) = (4, 512);
 const LAYOUT: Layout = Layout { layers: Layers::UpTo(MAX_BLOCKS), highest: 1, item: "a block" };
 const OPTIONS: &str = "an option: relu, silu, se, s1, plain, stem=, base= or classes=";
 
-const DEFAULT_BASE: usize = 64;
 const DEFAULT_CLASSES: usize = 1000;
 
 impl BossNet {

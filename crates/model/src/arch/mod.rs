@@ -1,7 +1,7 @@
 //! Architectures: what a network is, before it becomes a graph.
 //!
 //! The types are here. Their text forms, which [`FromStr`](std::str::FromStr) and [`Display`](std::fmt::Display) of
-//! [`Architecture`], [`BossNet`] and [`SearchPath`] read and print, are in the files beside; [`ArchFile`] is the JSON
+//! [`Architecture`], [`BossNet`], [`SearchNet`] and [`SearchPath`] read and print, are in the files beside; [`ArchFile`] is the JSON
 //! form.
 
 mod architecture;
@@ -112,11 +112,20 @@ pub enum SearchPath {
     Nats(NatsData, [u8; 5]),
 }
 
+/// A path through a supernet of some width.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SearchNet {
+    /// The path.
+    pub path: SearchPath,
+    /// Base width of the supernet: 64 as published ([`Space::with_base`](crate::space::Space::with_base)).
+    pub base: usize,
+}
+
 /// Any architecture that has a text form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Architecture {
     /// A network of the BossNet family.
     BossNet(BossNet),
     /// A path through one of the supernets.
-    Search(SearchPath),
+    Search(SearchNet),
 }

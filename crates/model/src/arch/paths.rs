@@ -1,19 +1,21 @@
 //! Text of paths through the supernets: `hytra:5433/3230/0010/0000`, `mbconv:11/0110/0111/1100/0110`,
-//! `nats-c10:74/64/5` (read also as NATS-Bench writes it: `nats-c10:64:56:56:40:48`).
+//! `nats-c10:74/64/5` (read also as NATS-Bench writes it: `nats-c10:64:56:56:40:48`). One option may follow: `+base=16`,
+//! the base width of the supernet, where it is not 64.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::stages::{self, Digit, Layers, Layout};
 use super::text::{Cursor, ParseError, quote};
-use super::{Architecture, NatsData, SearchPath};
-use crate::space::hytra;
+use super::{Architecture, MAX_BASE, NatsData, SearchNet, SearchPath};
+use crate::space::{DEFAULT_BASE, Space, hytra};
 
-const HYTRA: Layout =
-    Layout { layers: Layers::Exactly(&[hytra::LAYERS; hytra::STAGES]), highest: hytra::OPS - 1, item: "an operation" };
-const MBCONV: Layout = Layout { layers: Layers::Exactly(&[2, 4, 4, 4, 4]), highest: 3, item: "an operation" };
-const NATS_C10: Layout = Layout { layers: Layers::Exactly(&[2, 2, 1]), highest: 7, item: "a width index" };
-const NATS_C100: Layout = Layout { layers: Layers::Exactly(&[2, 1, 2]), highest: 7, item: "a width index" };
+/// What a path through `space` looks like.
+fn layout(space: Space) -> Layout {
+    let item = if matches!(space, Space::Nats(_)) { "a width index" } else { "an operation" };
+    let layers = Layers::Exactly((0..space.stages()).map(|stage| space.layers(stage)).collect());
+    Layout { layers, highest: space.operations() - 1, item }
+}
 
 /// Step between the widths of the NATS-Bench size space.
 const NATS_WIDTH_STEP: usize = 8;
@@ -28,10 +30,43 @@ impl NatsData {
     }
 }
 
-/// Reads what follows `hytra:`.
-pub(super) fn hytra(cursor: &mut Cursor<'_>) -> Result<SearchPath, ParseError> {
-    let digits = stages::read(cursor, &HYTRA)?;
-    cursor.end("the end: a HyTra path has four stages")?;
+/// Reads what follows the name of a space, up to the end.
+pub(super) fn net(cursor: &mut Cursor<'_>, space: Space) -> Result<SearchNet, ParseError> {
+    let path = match space {
+        Space::Hytra(_) => hytra(cursor, space)?,
+        Space::Mbconv(_) => mbconv(cursor, space)?,
+        Space::Nats(nats) => SearchPath::Nats(nats.data(), widths(cursor, space)?),
+    };
+    let base = if cursor.eat('+') { base(cursor, space)? } else { DEFAULT_BASE };
+    cursor.end(match space {
+        Space::Hytra(_) => "`+base=` or the end: a HyTra path has four stages",
+        Space::Mbconv(_) => "`+base=` or the end: an MBConv path has five stages",
+        Space::Nats(_) => "`+base=` or the end: a NATS path has five layers",
+    })?;
+    Ok(SearchNet { path, base })
+}
+
+/// Reads the only option, after its `+`.
+fn base(cursor: &mut Cursor<'_>, space: Space) -> Result<usize, ParseError> {
+    let at = cursor.at();
+    let name = cursor.word();
+    if name != "base" {
+        let expected = "the option base=";
+        return Err(if name.is_empty() { cursor.error(expected) } else { cursor.error_at(at, quote(&name), expected) });
+    }
+    let step = space.base_step();
+    if !cursor.eat('=') {
+        return Err(cursor.error(format!("`=` and a base width from {step} to {MAX_BASE}")));
+    }
+    let at = cursor.at();
+    let base = cursor.number(step, MAX_BASE, "a base width")?;
+    let multiple = || format!("a multiple of {step} from {step} to {MAX_BASE}");
+    space.with_base(base).map_err(|_| cursor.error_at(at, quote(&base.to_string()), multiple()))?;
+    Ok(base)
+}
+
+fn hytra(cursor: &mut Cursor<'_>, space: Space) -> Result<SearchPath, ParseError> {
+    let digits = stages::read(cursor, &layout(space))?;
     let mut path = [[0; hytra::LAYERS]; hytra::STAGES];
     let mut depth = hytra::FIRST_DEPTH;
     for (number, (stage, digits)) in path.iter_mut().zip(&digits).enumerate() {
@@ -61,51 +96,39 @@ fn not_allowed(cursor: &Cursor<'_>, depth: usize, before: Option<u8>, digit: Dig
     cursor.error_at(digit.at, describe(digit.value), format!("one of {} {place}", allowed.join(", ")))
 }
 
-/// Reads what follows `mbconv:`.
-pub(super) fn mbconv(cursor: &mut Cursor<'_>) -> Result<SearchPath, ParseError> {
-    let mut stages = stages::read(cursor, &MBCONV)?.into_iter();
-    cursor.end("the end: an MBConv path has five stages")?;
+fn mbconv(cursor: &mut Cursor<'_>, space: Space) -> Result<SearchPath, ParseError> {
+    let mut stages = stages::read(cursor, &layout(space))?.into_iter();
     let path = std::array::from_fn(|_| stages.next().unwrap_or_default().iter().map(|d| d.value).collect());
     Ok(SearchPath::Mbconv(path))
 }
 
-/// Reads what follows `nats-c10:` or `nats-c100:`.
-pub(super) fn nats(cursor: &mut Cursor<'_>, data: NatsData) -> Result<SearchPath, ParseError> {
+/// NATS-Bench's five width indices, or the widths as it writes them.
+fn widths(cursor: &mut Cursor<'_>, space: Space) -> Result<[u8; 5], ParseError> {
     let mut path = [0; 5];
-    if cursor.rest().contains(&':') {
-        for (layer, index) in path.iter_mut().enumerate() {
-            if layer > 0 && !cursor.eat(':') {
-                return Err(cursor.error(format!("`:` and width {} of 5", layer + 1)));
-            }
-            let at = cursor.at();
-            let width = cursor.number(NATS_WIDTH_STEP, 8 * NATS_WIDTH_STEP, "a width")?;
-            if width % NATS_WIDTH_STEP != 0 {
-                return Err(cursor.error_at(at, quote(&width.to_string()), "a multiple of 8 from 8 to 64"));
-            }
-            *index = (width / NATS_WIDTH_STEP - 1) as u8;
-        }
-    } else {
-        let layout = match data {
-            NatsData::Cifar10 => NATS_C10,
-            NatsData::Cifar100 => NATS_C100,
-        };
-        for (index, digit) in path.iter_mut().zip(stages::read(cursor, &layout)?.iter().flatten()) {
+    if !cursor.rest().contains(&':') {
+        for (index, digit) in path.iter_mut().zip(stages::read(cursor, &layout(space))?.iter().flatten()) {
             *index = digit.value;
         }
+        return Ok(path);
     }
-    cursor.end("the end: a NATS path has five layers")?;
-    Ok(SearchPath::Nats(data, path))
+    for (layer, index) in path.iter_mut().enumerate() {
+        if layer > 0 && !cursor.eat(':') {
+            return Err(cursor.error(format!("`:` and width {} of 5", layer + 1)));
+        }
+        let at = cursor.at();
+        let width = cursor.number(NATS_WIDTH_STEP, 8 * NATS_WIDTH_STEP, "a width")?;
+        if width % NATS_WIDTH_STEP != 0 {
+            return Err(cursor.error_at(at, quote(&width.to_string()), "a multiple of 8 from 8 to 64"));
+        }
+        *index = (width / NATS_WIDTH_STEP - 1) as u8;
+    }
+    Ok(path)
 }
 
 impl SearchPath {
     /// Name of the space, which is what the text form starts with.
     pub const fn space(&self) -> &'static str {
-        match self {
-            Self::Hytra(_) => "hytra",
-            Self::Mbconv(_) => "mbconv",
-            Self::Nats(NatsData::Cifar10, _) => "nats-c10",
-            Self::Nats(NatsData::Cifar100, _) => "nats-c100",
-        }
+        Space::of(self).name()
     }
 
     /// The chosen operations, one list a stage.
@@ -134,16 +157,42 @@ impl fmt::Display for SearchPath {
     }
 }
 
-impl FromStr for SearchPath {
+impl From<SearchPath> for SearchNet {
+    fn from(path: SearchPath) -> Self {
+        Self { path, base: DEFAULT_BASE }
+    }
+}
+
+impl fmt::Display for SearchNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)?;
+        if self.base == DEFAULT_BASE { Ok(()) } else { write!(f, "+base={}", self.base) }
+    }
+}
+
+impl FromStr for SearchNet {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         match text.parse()? {
-            Architecture::Search(path) => Ok(path),
+            Architecture::Search(net) => Ok(net),
             Architecture::BossNet(_) => {
                 Err(Cursor::new(text)?
                     .error("a path through a supernet: `hytra:`, `mbconv:`, `nats-c10:` or `nats-c100:`"))
             }
+        }
+    }
+}
+
+impl FromStr for SearchPath {
+    type Err = ParseError;
+
+    /// Reads a path that stands for all widths: it has no option.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let SearchNet { path, .. } = text.parse()?;
+        match text.chars().position(|c| c == '+') {
+            None => Ok(path),
+            Some(at) => Err(Cursor::new(text)?.error_at(at, "`+`", "the end: a path alone has no options")),
         }
     }
 }

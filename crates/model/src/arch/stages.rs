@@ -12,7 +12,7 @@ pub(super) struct Digit {
 /// How many layers a stage has.
 pub(super) enum Layers {
     /// Exactly as many, one number a stage.
-    Exactly(&'static [usize]),
+    Exactly(Vec<usize>),
     /// None up to so many, in each of four stages.
     UpTo(usize),
 }
@@ -28,7 +28,7 @@ pub(super) struct Layout {
 
 impl Layout {
     fn stages(&self) -> usize {
-        match self.layers {
+        match &self.layers {
             Layers::Exactly(layers) => layers.len(),
             Layers::UpTo(_) => 4,
         }
@@ -36,9 +36,9 @@ impl Layout {
 
     /// Fewest and most layers of stage `stage`, counted from 0.
     fn range(&self, stage: usize) -> (usize, usize) {
-        match self.layers {
+        match &self.layers {
             Layers::Exactly(layers) => (layers[stage], layers[stage]),
-            Layers::UpTo(most) => (0, most),
+            Layers::UpTo(most) => (0, *most),
         }
     }
 

@@ -59,12 +59,12 @@ fn architectures() -> impl Strategy<Value = Architecture> {
     let mbconv = [stage(2), stage(4), stage(4), stage(4), stage(4)].prop_map(SearchPath::Mbconv);
     let data = select(vec![NatsData::Cifar10, NatsData::Cifar100]);
     let nats = (data, [op(7), op(7), op(7), op(7), op(7)]).prop_map(|(data, path)| SearchPath::Nats(data, path));
-    prop_oneof![
-        bossnets().prop_map(Architecture::BossNet),
-        hytra_paths().prop_map(Architecture::Search),
-        mbconv.prop_map(Architecture::Search),
-        nats.prop_map(Architecture::Search),
-    ]
+    let paths = prop_oneof![hytra_paths(), mbconv, nats];
+    let nets = (paths, 1..=MAX_BASE / 8, 1..=8_usize).prop_map(|(path, eighths, fine)| {
+        let fine = if matches!(path, SearchPath::Hytra(_)) { fine } else { 8 };
+        SearchNet { path, base: (8 * eighths - 8) + fine }
+    });
+    prop_oneof![bossnets().prop_map(Architecture::BossNet), nets.prop_map(Architecture::Search)]
 }
 
 proptest! {
@@ -198,6 +198,19 @@ fn an_error_names_the_character_and_what_was_expected() {
             "column 14: found `/`, expected a width index (`0` to `7`): stage 2 has 2 and this is number 2",
         ),
         ("nats-c10:64:41:56:40:48", "column 13: found `41`, expected a multiple of 8 from 8 to 64"),
+        (
+            "hytra:5433/3230/0010/0000/",
+            "column 26: found `/`, expected `+base=` or the end: a HyTra path has four stages",
+        ),
+        ("hytra:5433/3230/0010/0000+silu", "column 27: found `silu`, expected the option base="),
+        ("hytra:5433/3230/0010/0000+base=513", "column 32: found `513`, expected a base width from 1 to 512"),
+        ("mbconv:11/0110/0111/1100/0110+base", "column 35: found the end, expected `=` and a base width from 8 to 512"),
+        ("mbconv:11/0110/0111/1100/0110+base=12", "column 36: found `12`, expected a multiple of 8 from 8 to 512"),
+        ("nats-c10:64:40:56:40:48+base=4", "column 30: found `4`, expected a base width from 8 to 512"),
+        (
+            "nats-c10:74/64/5+base=8+base=8",
+            "column 24: found `+`, expected `+base=` or the end: a NATS path has five layers",
+        ),
         ("nats-c10:64:40:56:40", "column 21: found the end, expected `:` and width 5 of 5"),
     ];
     for (text, expected) in cases {
@@ -236,6 +249,18 @@ fn the_searched_path_of_the_paper_becomes_the_published_encoding() {
     assert_eq!(path.to_bossnet().unwrap().to_string(), "bossnet:-/1111/000000000000/-+relu");
     let path: SearchPath = "mbconv:11/0110/0111/1100/0110".parse().unwrap();
     assert_eq!(path.to_bossnet(), None);
+}
+
+#[test]
+fn a_searched_path_keeps_its_base_width() {
+    let net: SearchNet = "hytra:5433/3230/0010/0000+base=16".parse().unwrap();
+    assert_eq!(net.to_string(), "hytra:5433/3230/0010/0000+base=16");
+    assert_eq!(net.to_bossnet().unwrap().to_string(), "bossnet:1/1/11101/000100000+relu+base=16");
+    assert_eq!(net.supernet().unwrap().base(), 16);
+    assert_eq!(parse("hytra:5433/3230/0010/0000+base=64").unwrap().to_string(), "hytra:5433/3230/0010/0000");
+    assert_eq!(parse("nats-c10:64:40:56:40:48+base=8").unwrap().to_string(), "nats-c10:74/64/5+base=8");
+    let refused = "hytra:5433/3230/0010/0000+base=16".parse::<SearchPath>().unwrap_err();
+    assert_eq!(refused.to_string(), "column 26: found `+`, expected the end: a path alone has no options");
 }
 
 #[test]
