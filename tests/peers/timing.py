@@ -20,7 +20,7 @@ def arguments(description):
     """A parser with what all of them are told."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1, help="threads that compute, the caller's among them")
-    parser.add_argument("--batch", type=int, default=1, help="images at a time")
+    parser.add_argument("--batch", "--images", dest="batch", type=int, default=1, help="images at a time")
     parser.add_argument("--size", type=int, default=224, help="side of the square input")
     parser.add_argument("--cpus", help="processors to compute on, one for each thread: 0,1")
     parser.add_argument("--seconds", type=float, help="measure for that long instead of answering lines")
@@ -51,9 +51,9 @@ def measure(run, runs):
     return times
 
 
-def serve(run, what, options):
+def serve(run, what, options, warm_up_runs=WARM_UP_RUNS):
     """Warms up and answers until the input ends."""
-    measure(run, WARM_UP_RUNS)
+    measure(run, warm_up_runs)
     print(json.dumps({**what, "threads": options.threads, "batch": options.batch, "cpus": options.cpus}), flush=True)
     if options.seconds is not None:
         times, end = [], time.perf_counter() + options.seconds
