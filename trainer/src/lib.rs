@@ -1,4 +1,5 @@
 //! Search and training of BossNAS networks with libtorch.
 
 pub mod optim;
+pub mod search;
 pub mod torch;

@@ -9,7 +9,7 @@
 use bossnas_model::arch::BossNet;
 use bossnas_testkit::fixtures::{Fixtures, Source};
 use bossnas_testkit::recipe::{self, RecipeWeights};
-use bossnas_trainer::torch::{Mode, Module, Params, from_f32, to_f32};
+use bossnas_trainer::torch::{Mode, Module, Params, Placement, from_f32, to_f32};
 use tch::{Device, Kind, Tensor};
 
 const LOGITS: f64 = 1e-5;
@@ -20,8 +20,8 @@ fn bound(text: &str, gain: f64, seed: u64) -> Module {
     let graph = text.parse::<BossNet>().unwrap_or_else(|e| panic!("{text}: {e}")).graph();
     let weights = RecipeWeights::new(graph.params(), gain, seed);
     let mut params = Params::default();
-    let named = graph.params().iter().map(|param| (param.name.clone(), param));
-    params.load(named, &weights, Device::Cpu, true).unwrap();
+    let named = graph.params().iter().map(|param| (param.name.clone(), param.clone()));
+    params.load(named, &weights, Placement::TRAINED).unwrap();
     Module::bind(graph, &params, str::to_owned).unwrap()
 }
 

@@ -13,7 +13,7 @@ use bossnas_testkit::fixtures::{Case, Fixtures, Source};
 use bossnas_testkit::recipe::{self, Kind, RecipeWeights};
 use bossnas_trainer::optim::schedule::{EpochRate, StageRate, target_momentum};
 use bossnas_trainer::optim::{AdamW, Average, Lars, LossScaler, Treatment};
-use bossnas_trainer::torch::{Mode, Module, Params, from_f32, to_f32};
+use bossnas_trainer::torch::{Mode, Module, Params, Placement, from_f32, to_f32};
 use serde::Deserialize;
 use tch::{Device, Tensor};
 
@@ -72,8 +72,8 @@ impl Tiny {
         let graph = tiny();
         let weights = RecipeWeights::new(graph.params(), 3.0, 0);
         let mut params = Params::default();
-        let named = graph.params().iter().map(|param| (param.name.clone(), param));
-        params.load(named, &weights, Device::Cpu, true).unwrap();
+        let named = graph.params().iter().map(|param| (param.name.clone(), param.clone()));
+        params.load(named, &weights, Placement::TRAINED).unwrap();
         let module = Module::bind(graph, &params, str::to_owned).unwrap();
         let input = from_f32(&recipe::input("input", &[4, 3, 8, 8]), &[4, 3, 8, 8], Device::Cpu).unwrap();
         let target = recipe::values("target", &[4, 5], Kind::Symmetric, 1.0, 0);

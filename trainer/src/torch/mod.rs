@@ -26,5 +26,5 @@ mod transfer;
 pub use mode::{DropPath, Mode, Norm, Precision};
 pub use module::{Module, TorchError};
 pub use norm::Statistics;
-pub use params::{Misfit, Misfits, Params};
+pub use params::{Misfit, Misfits, Params, Placement};
 pub use transfer::{from_f32, to_f32};

@@ -14,6 +14,8 @@ pub enum Norm<'a> {
     Train {
         /// 0.1 in all published networks.
         momentum: f64,
+        /// How many batches this one stands for.
+        batches: i64,
     },
     /// The running ones.
     Eval,
@@ -88,7 +90,7 @@ pub struct Mode<'a> {
 impl Mode<'_> {
     /// Training in float32: statistics of the batch, running ones follow by 0.1, no branch dropped.
     pub fn train() -> Self {
-        Self::with(Norm::Train { momentum: 0.1 })
+        Self::with(Norm::Train { momentum: 0.1, batches: 1 })
     }
 
     /// Evaluation in float32 with running statistics.

@@ -17,7 +17,7 @@ use super::pooled::pooled_norm;
 #[derive(Debug, thiserror::Error)]
 pub enum TorchError {
     /// libtorch said no.
-    #[error("libtorch: {0}")]
+    #[error("libtorch: {}", first_line(.0))]
     Library(#[from] TchError),
     /// Parameters are missing or have other shapes.
     #[error(transparent)]
@@ -25,9 +25,21 @@ pub enum TorchError {
     /// A parameter could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A part of a supernet that was not loaded, or nothing to compute.
+    #[error("not loaded: {0}")]
+    NotLoaded(String),
     /// The input does not fit the network.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+}
+
+/// What libtorch says, without the addresses of its functions.
+fn first_line(error: &TchError) -> String {
+    let text = match error {
+        TchError::Torch(message) => message.clone(),
+        other => other.to_string(),
+    };
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// A network that can run: a graph and the tensors of its parameters, which are shared with the [`Params`] they came from,
@@ -123,6 +135,12 @@ impl Module {
         }
         let outputs = self.graph.outputs().iter().map(|value| Ok(values.get(value.index())?.shallow_clone()));
         outputs.collect()
+    }
+
+    /// Runs a network of one input and one output.
+    pub fn forward_one(&self, input: &Tensor, mode: &mut Mode<'_>) -> Result<Tensor, TorchError> {
+        let outputs = self.forward(std::slice::from_ref(input), mode)?;
+        outputs.into_iter().next().ok_or_else(|| TorchError::NotLoaded("a network without output".to_owned()))
     }
 
     fn check(&self, inputs: &[Tensor]) -> Result<(), TorchError> {

@@ -65,12 +65,12 @@ impl NormTensors<'_> {
     /// Lets running statistics follow those of a batch, or keeps the latter aside, as `norm` says.
     pub(super) fn record(&self, norm: &mut Norm<'_>, node: usize, moments: Moments) -> Result<(), TchError> {
         match norm {
-            Norm::Train { momentum } => {
-                let momentum = *momentum;
+            Norm::Train { momentum, batches } => {
+                let (momentum, batches) = (*momentum, *batches);
                 tch::no_grad(|| {
                     let _ = self.mean.shallow_clone().f_lerp_(&moments.mean, momentum)?;
                     let _ = self.var.shallow_clone().f_lerp_(&moments.var, momentum)?;
-                    self.seen()
+                    self.seen(batches)
                 })?;
             }
             Norm::Estimate(statistics) => statistics.keep(node, moments),
@@ -79,9 +79,9 @@ impl NormTensors<'_> {
         Ok(())
     }
 
-    fn seen(&self) -> Result<(), TchError> {
+    fn seen(&self, batches: i64) -> Result<(), TchError> {
         if let Some(count) = self.count {
-            let _ = tch::no_grad(|| count.shallow_clone().f_add_scalar_(1))?;
+            let _ = tch::no_grad(|| count.shallow_clone().f_add_scalar_(batches))?;
         }
         Ok(())
     }
@@ -99,9 +99,9 @@ impl NormTensors<'_> {
                 statistics.keep(node, Moments { mean, var });
                 Ok(output)
             }
-            Norm::Train { momentum } => {
+            Norm::Train { momentum, batches } => {
                 let output = self.native(input, self.mean, self.var, true, *momentum)?;
-                self.seen()?;
+                self.seen(*batches)?;
                 Ok(output)
             }
             Norm::Eval | Norm::Given(_) => Err(TchError::Shape("fixed statistics were used already".to_owned())),

@@ -16,6 +16,24 @@ pub struct Params {
     tensors: IndexMap<String, Tensor>,
 }
 
+/// Where and how tensors are held.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// The device.
+    pub device: Device,
+    /// Their type: float32 but for tests, which compute in float64.
+    pub kind: Kind,
+    /// Whether parameters that are no buffers gather gradients.
+    pub trained: bool,
+}
+
+impl Placement {
+    /// Float32 on the processor, to train.
+    pub const TRAINED: Self = Self { device: Device::Cpu, kind: Kind::Float, trained: true };
+    /// Float32 on the processor, to run.
+    pub const FIXED: Self = Self { device: Device::Cpu, kind: Kind::Float, trained: false };
+}
+
 /// A parameter that is not there, or has another shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
@@ -79,18 +97,16 @@ impl Params {
     /// Adds the parameters that are asked for, each under the name it has in `weights`; what is there already stays. Fails
     /// with all that are missing or have another shape than their stored one, before anything is read.
     ///
-    /// Convolution weights come in channels-last format: that is what they are multiplied in. With `trained`, parameters
-    /// that are no buffers want a gradient.
-    pub fn load<'a>(
+    /// Convolution weights come in channels-last format: that is what they are multiplied in.
+    pub fn load(
         &mut self,
-        params: impl IntoIterator<Item = (String, &'a Param)>,
+        params: impl IntoIterator<Item = (String, Param)>,
         weights: &dyn Weights,
-        device: Device,
-        trained: bool,
+        placement: Placement,
     ) -> Result<(), TorchError> {
-        let wanted: IndexMap<String, &Param> =
+        let wanted: IndexMap<String, Param> =
             params.into_iter().filter(|(name, _)| !self.tensors.contains_key(name)).collect();
-        let misfit = |(name, param): (&String, &&Param)| {
+        let misfit = |(name, param): (&String, &Param)| {
             let expected = param.stored_shape();
             let found = weights.info(name).map(|info| info.shape.clone());
             let fits = found.as_deref() == Some(expected) || (found.is_none() && param.role == Role::BatchCount);
@@ -101,8 +117,8 @@ impl Params {
             return Err(Misfits(misfits).into());
         }
         for (name, param) in wanted {
-            let tensor = read(&name, param, weights, device)?;
-            let tensor = tensor.set_requires_grad(trained && !param.role.is_buffer());
+            let tensor = read(&name, &param, weights, placement)?;
+            let tensor = tensor.set_requires_grad(placement.trained && !param.role.is_buffer());
             self.tensors.insert(name, tensor);
         }
         Ok(())
@@ -114,13 +130,14 @@ impl Params {
     }
 }
 
-fn read(name: &str, param: &Param, weights: &dyn Weights, device: Device) -> Result<Tensor, TorchError> {
+fn read(name: &str, param: &Param, weights: &dyn Weights, placement: Placement) -> Result<Tensor, TorchError> {
+    let Placement { device, kind, .. } = placement;
     let shape = param.stored_shape();
     if param.role == Role::BatchCount {
         return Ok(Tensor::f_zeros(Vec::<i64>::new(), (Kind::Int64, device))?);
     }
     let values = weights.f32(name).map_err(|error: WeightsError| TorchError::Weights(error))?;
-    let tensor = from_f32(&values, shape, device)?;
+    let tensor = from_f32(&values, shape, device)?.f_to_kind(kind)?;
     let is_kernel = param.role == Role::ConvWeight && shape.len() == 4;
     Ok(if is_kernel { bossnas_torch_shim::channels_last(&tensor)? } else { tensor })
 }

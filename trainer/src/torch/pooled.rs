@@ -10,7 +10,7 @@
 //! where `cov` is the covariance of the input's channels over all pixels of the batch. From `c` channels to `o` over `p`
 //! pixels the convolution takes `o c p` multiply-adds, the covariance `c^2 (p + o)`.
 
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use super::mode::Norm;
 use super::norm::{Moments, NormTensors};
@@ -47,7 +47,7 @@ pub(super) fn pooled_norm(
         let unbiased = pixels as f64 / (pixels - 1).max(1) as f64;
         let moments = tch::no_grad(|| -> Result<_, TchError> {
             let mean = matrix.f_mv(&mean)?.f_detach()?;
-            Ok(Moments { mean, var: var.f_detach()?.f_mul_scalar(unbiased)?.f_to_kind(Kind::Float)? })
+            Ok(Moments { mean, var: var.f_detach()?.f_mul_scalar(unbiased)? })
         })?;
         tensors.record(norm, node, moments)?;
         output
