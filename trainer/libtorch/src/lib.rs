@@ -46,7 +46,7 @@ mod tests {
     fn cuda_is_linked_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = format!("-Wl,-rpath,{}", folder.path().display());
-        assert_eq!(arguments(folder.path()), [path.clone()]);
+        assert_eq!(arguments(folder.path()), std::slice::from_ref(&path));
         fs::write(folder.path().join("libtorch_cuda.so"), "").unwrap();
         assert_eq!(arguments(folder.path()), [&path, "-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"]);
     }
