@@ -3,15 +3,18 @@
 use anyhow::Context as _;
 
 use crate::setup::CARGO_DENY;
-use crate::{process, proto, workspace};
+use crate::{process, proto, torch, workspace};
 
 pub(crate) fn run() -> anyhow::Result<()> {
     process::run(&mut process::cargo(["fmt", "--all", "--check"]))?;
     proto::run(&proto::Options { check: true })?;
-    let clippy = ["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    process::run(&mut process::cargo(clippy))?;
-    let mut doc = process::cargo(["doc", "--release", "--workspace", "--no-deps", "--locked"]);
-    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    torch::ready().context("libtorch is needed to check the trainer")?;
+    for packages in [torch::all_others(), torch::these()] {
+        let mut clippy = process::cargo(["clippy", "--release", "--all-targets", "--locked"]);
+        process::run(clippy.args(&packages).args(["--", "-D", "warnings"]))?;
+        let mut doc = process::cargo(["doc", "--release", "--no-deps", "--locked"]);
+        process::run(doc.args(&packages).env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
     deny()
 }
 

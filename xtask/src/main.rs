@@ -17,6 +17,7 @@ mod python;
 mod setup;
 mod system_packages;
 mod test;
+mod torch;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! `cargo xtask setup`: installs the tools that the gate and the fuzzer need, and native libraries.
 //!
 //! A tool is built once, at a pinned version, into `target/tools/<name>-<version>`: the user's own tools stay as they are,
-//! and a CI that keeps its target folder keeps them too. Libraries are [`native`]'s duty, what comes from the system's
-//! packages is [`system_packages`](crate::system_packages)', Python with PyTorch is [`peers`]'.
+//! and a CI that keeps its target folder keeps them too. Libraries are [`native`]'s duty, libtorch is [`torch`]'s, what comes
+//! from the system's packages is [`system_packages`](crate::system_packages)', Python with PyTorch is [`peers`]'.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use bossnas_native::Part;
 use clap::Args;
 
 use crate::system_packages::{NASM, NGINX};
-use crate::{native, peers, process, workspace};
+use crate::{native, peers, process, torch, workspace};
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
@@ -27,6 +27,10 @@ pub(crate) struct Options {
     /// Install the assembler that makes the JPEG library fast instead: nasm, from the system's packages
     #[arg(long)]
     nasm: bool,
+    /// Install libtorch for the trainer instead, and let `.libtorch` in the repository lead to it (540 MB to fetch); with
+    /// `--cuda` the one for Nvidia's graphics processors (2.5 GB to fetch)
+    #[arg(long, conflicts_with = "openvino")]
+    torch: bool,
     /// Install what ours is compared with instead: a Python environment with PyTorch (2 GB to fetch, 4 GB on the disk: its
     /// wheel for Linux needs CUDA's libraries on every machine)
     #[arg(long)]
@@ -72,6 +76,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.peers {
         eprintln!("ready: {}", peers::set_up()?.display());
+    }
+    if options.torch {
+        return torch::set_up(if options.cuda { Part::LibtorchCuda } else { Part::Libtorch });
     }
     let others_only = (options.test_servers || options.nasm || options.peers) && !options.cuda && !options.openvino;
     if others_only {

@@ -3,7 +3,7 @@
 use bossnas_native::Part;
 use clap::Args;
 
-use crate::{examples, fuzz, native, onnx_checker, peers, process, program};
+use crate::{examples, fuzz, native, onnx_checker, peers, process, program, torch};
 
 /// The variable that makes tests fail where they would skip; `bossnas_tests::strict` reads it.
 const STRICT: &str = "BOSSNAS_STRICT";
@@ -23,7 +23,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let program = program::ready()?;
     examples::build()?;
     // Without xtask, whose dependencies would ask for other features of what tract depends on: tract is built once.
-    let mut test = process::cargo(["test", "--release", "--workspace", "--exclude", "xtask"]);
+    let mut test = process::cargo(["test", "--release", "--exclude", "xtask"]);
+    test.args(torch::all_others());
     // The examples have no tests of their own: whole-program tests run them.
     test.args(examples::PACKAGES.map(|package| format!("--exclude={package}")));
     test.args(["--locked", "--no-fail-fast"]);
@@ -42,12 +43,37 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     // Whole-program tests run the binary that this variable names.
     process::run(test.env(program::ENVIRONMENT_VARIABLE, program))?;
+    trainer(options)?;
     process::run(&mut process::cargo(["test", "--release", "--package", "xtask", "--locked"]))?;
     onnx_checker::run(&onnx_checker::Options { strict: options.strict })?;
     if options.all {
         fuzz::run(&fuzz::Options { seconds: 60, targets: Vec::new() })?;
     }
     Ok(())
+}
+
+/// The tests of the crates that libtorch is linked to; without it they are skipped.
+fn trainer(options: &Options) -> anyhow::Result<()> {
+    match torch::ready() {
+        Err(error) if !options.strict => {
+            eprintln!("SKIPPED tests of the trainer: {error:#}");
+            return Ok(());
+        }
+        done => done?,
+    }
+    let program = program::trainer()?;
+    let mut test = process::cargo(["test", "--release", "--locked", "--no-fail-fast"]);
+    test.args(torch::these());
+    if let Some(program) = program {
+        test.env(program::TRAINER_VARIABLE, program);
+    }
+    if options.strict {
+        test.env(STRICT, "1");
+    }
+    if options.all {
+        test.args(["--", "--include-ignored"]);
+    }
+    process::run(&mut test)
 }
 
 /// Sets up what tests need and every platform has; without it they are skipped.

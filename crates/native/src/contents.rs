@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// The name of the list in a part's folder.
 const FILE_NAME: &str = "contents.toml";
 
-/// More than any list has.
-const MAX_BYTES: u64 = 1 << 20;
+/// More than any list has: libtorch comes with ten thousand headers.
+const MAX_BYTES: u64 = 1 << 23;
 
 /// The files of an installed part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

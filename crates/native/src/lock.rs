@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use bossnas_files::{Digest, Sha256};
 use serde::Deserialize;
 
+use crate::contents::{is_licence, is_shared_library};
+
 /// Compiled in, so that a program looks for exactly what the set-up of its own version installs.
 const BUILT_IN: &str = include_str!("../../../native.toml");
 
@@ -49,6 +51,12 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// The operating systems on which it is part of the part, as Rust names them; every one when none is named.
+    #[serde(default)]
+    pub systems: Vec<String>,
+    /// How the paths begin of what is kept of it beside licences; its shared libraries are kept when there are none.
+    #[serde(default)]
+    pub keep: Vec<String>,
     /// Its file for each platform.
     pub wheels: BTreeMap<String, Wheel>,
 }
@@ -107,9 +115,11 @@ impl Lock {
 }
 
 impl LockedPart {
-    /// Its packages with their files for a platform; `None` when one has none.
+    /// Its packages with their files for a platform; `None` when one that it needs there has none.
     pub fn wheels(&self, platform: &str) -> Option<Vec<(&Package, &Wheel)>> {
-        self.packages.iter().map(|package| Some((package, package.wheels.get(platform)?))).collect()
+        let needed = self.packages.iter().filter(|package| package.is_for(platform));
+        let wheels: Option<Vec<_>> = needed.map(|package| Some((package, package.wheels.get(platform)?))).collect();
+        wheels.filter(|wheels| !wheels.is_empty())
     }
 
     /// The name of the folder it is installed in on a platform: other wheels have another name.
@@ -117,12 +127,29 @@ impl LockedPart {
         let mut digest = Sha256::new();
         digest.update(format!("layout {LAYOUT}\n").as_bytes());
         for (package, wheel) in self.wheels(platform)? {
-            let Package { name, version, .. } = package;
+            let Package { name, version, keep, .. } = package;
             let Wheel { file_name, sha256, .. } = wheel;
             digest.update(format!("{name} {version} {file_name} {sha256}\n").as_bytes());
+            for start in keep {
+                digest.update(format!("keep {start}\n").as_bytes());
+            }
         }
         let digest = digest.finish().to_string();
         Some(format!("{}-{}-{}", self.name, self.version, &digest[..12]))
+    }
+}
+
+impl Package {
+    /// Whether it is part of its part on a platform.
+    fn is_for(&self, platform: &str) -> bool {
+        let system = platform.split('-').next().unwrap_or(platform);
+        self.systems.is_empty() || self.systems.iter().any(|named| named == system)
+    }
+
+    /// Whether the file in its wheel is installed.
+    pub fn keeps(&self, path: &str) -> bool {
+        let named = || self.keep.iter().any(|start| path.starts_with(start));
+        is_licence(path) || if self.keep.is_empty() { is_shared_library(path) } else { named() }
     }
 }
 
@@ -147,7 +174,38 @@ mod tests {
                 assert!(package.wheels.values().all(|wheel| wheel.file_name.starts_with(&stem)), "{}", package.name);
             }
         }
-        assert!(lock.part("onnxruntime").is_some_and(|part| part.wheels("macos-aarch64").is_some()));
+        for part in ["onnxruntime", "libtorch"] {
+            assert!(lock.part(part).is_some_and(|part| part.wheels("macos-aarch64").is_some()), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_package_has_the_same_wheels_in_every_part_that_has_its_version() {
+        let mut seen = BTreeMap::new();
+        for package in Lock::built_in().parts.iter().flat_map(|part| &part.packages) {
+            for (platform, wheel) in &package.wheels {
+                let name = (&package.name, &package.version, platform);
+                assert_eq!(seen.insert(name, wheel).unwrap_or(wheel), wheel, "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_torch_the_libraries_for_processors_and_the_headers_are_kept() {
+        let part = Lock::built_in().part("libtorch").unwrap();
+        let packages = part.wheels("linux-x86_64").unwrap();
+        let kept = |path: &str| packages.iter().any(|(package, _)| package.name == "torch" && package.keeps(path));
+        for path in
+            ["torch/include/torch/csrc/autograd/engine.h", "torch/lib/libtorch_cpu.so", "torch/lib/libgomp.so.1"]
+        {
+            assert!(kept(path), "{path}");
+        }
+        for path in
+            ["torch/lib/libtorch_cuda.so", "torch/lib/libtorch_python.so", "torch/lib/libc10_cuda.so", "torch/x.py"]
+        {
+            assert!(!kept(path), "{path}");
+        }
+        assert!(kept("torch-2.13.0.dist-info/licenses/LICENSE"));
     }
 
     const ONE: &str = r#"
@@ -173,6 +231,27 @@ wheels.here = { file = "a.whl", bytes = 1, sha256 = "AA" }
         assert_eq!(name, folder(&with_digest("a")));
         assert_ne!(name, folder(&with_digest("b")));
         assert_ne!(name, folder(&with_digest("a").replace("a.whl", "b.whl")));
+    }
+
+    #[test]
+    fn keeping_something_else_is_another_folder() {
+        let folder = |keep: &str| {
+            let text = with_digest("a").replace("wheels.here", &format!("{keep}\nwheels.here"));
+            Lock::parse(&text).unwrap().part("p").unwrap().folder_name("here").unwrap()
+        };
+        assert_eq!(folder(""), folder("keep = []"));
+        assert_ne!(folder(""), folder("keep = ['x/']"));
+        assert_ne!(folder("keep = ['y/']"), folder("keep = ['x/']"));
+    }
+
+    #[test]
+    fn a_package_for_another_system_is_left_out() {
+        let text = with_digest("a") + "[[part.package]]\nname = 'b'\nversion = '1'\nsystems = ['linux']\nwheels = {}";
+        let lock = Lock::parse(&text).unwrap();
+        let wheels = lock.part("p").unwrap().wheels("here").unwrap();
+        assert_eq!(wheels.iter().map(|(package, _)| package.name.as_str()).collect::<Vec<_>>(), ["a"]);
+        let lock = Lock::parse(&text.replace("linux", "here")).unwrap();
+        assert_eq!(lock.part("p").unwrap().wheels("here"), None);
     }
 
     #[test]

@@ -15,11 +15,22 @@ pub enum Part {
     OnnxRuntimeOpenVino,
     /// CUDA's runtime, cuBLAS, cuDNN and their like.
     Cuda,
+    /// libtorch and its headers, with its own kernels for processors.
+    Libtorch,
+    /// libtorch and its headers, with those for Nvidia's graphics processors too and all that they need beside the driver.
+    LibtorchCuda,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::OnnxRuntime, Self::OnnxRuntimeGpu, Self::OnnxRuntimeOpenVino, Self::Cuda];
+    pub const ALL: [Self; 6] = [
+        Self::OnnxRuntime,
+        Self::OnnxRuntimeGpu,
+        Self::OnnxRuntimeOpenVino,
+        Self::Cuda,
+        Self::Libtorch,
+        Self::LibtorchCuda,
+    ];
 
     /// Its name in `native.toml` and in names of folders.
     pub const fn name(self) -> &'static str {
@@ -28,6 +39,8 @@ impl Part {
             Self::OnnxRuntimeGpu => "onnxruntime-gpu",
             Self::OnnxRuntimeOpenVino => "onnxruntime-openvino",
             Self::Cuda => "cuda",
+            Self::Libtorch => "libtorch",
+            Self::LibtorchCuda => "libtorch-cuda",
         }
     }
 
@@ -37,6 +50,8 @@ impl Part {
             Self::OnnxRuntime => "cargo xtask setup",
             Self::OnnxRuntimeGpu | Self::Cuda => "cargo xtask setup --cuda",
             Self::OnnxRuntimeOpenVino => "cargo xtask setup --openvino",
+            Self::Libtorch => "cargo xtask setup --torch",
+            Self::LibtorchCuda => "cargo xtask setup --torch --cuda",
         }
     }
 

@@ -35,12 +35,12 @@ pub(super) fn install(
         let found = sha256_of(&SourceFile::open(&file)?)?;
         let name = &wheel.file_name;
         ensure!(found == wheel.sha256, "`{name}` has the digest {found}, native.toml says {}", wheel.sha256);
-        files.extend(unpack(&file, &whole)?);
+        files.extend(unpack(package, &file, &whole)?);
         // At once: the wheels of CUDA are more than a gigabyte.
         fs::remove_dir_all(&wheels)?;
     }
     files.sort();
-    sync_folders(&whole).with_context(|| format!("cannot write `{}`", whole.display()))?;
+    sync(&whole).with_context(|| format!("cannot write `{}`", whole.display()))?;
     Contents { files }.write(&whole)?;
     put(&whole, folder, work.path()).with_context(|| format!("cannot move what was unpacked to `{}`", folder.display()))
 }
@@ -89,15 +89,29 @@ fn owner(name: &str) -> Option<Owner> {
     name.strip_prefix(PREFIX)?.rsplit_once('~')?.0.parse().ok()
 }
 
-/// Puts the entries of a folder and of those below on the disk; the files are there already.
-#[cfg(unix)]
-fn sync_folders(folder: &Path) -> io::Result<()> {
+/// Puts a folder on the disk, with all that is in it: in one go, since libtorch comes with ten thousand headers.
+#[cfg(target_os = "linux")]
+fn sync(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+/// Puts a folder on the disk, with all that is in it, one by one.
+#[cfg(not(target_os = "linux"))]
+fn sync(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            sync_folders(&entry.path())?;
+            sync(&entry.path())?;
+        } else {
+            // Windows wants it open for writing.
+            File::options().write(true).open(entry.path())?.sync_all()?;
         }
     }
+    sync_entries(folder)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn sync_entries(folder: &Path) -> io::Result<()> {
     // Some file systems cannot.
     match File::open(folder)?.sync_all() {
         Err(error) if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Err(error),
@@ -106,7 +120,7 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync_folders(_: &Path) -> io::Result<()> {
+fn sync_entries(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

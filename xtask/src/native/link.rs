@@ -1,25 +1,20 @@
-//! `.native` in the repository: a link to the store, for people and tools that look for a library.
+//! Links in the repository: `.native` leads to the store, for people and tools that look for a library, `.libtorch` to the
+//! libtorch that the trainer is built with.
 
 use std::path::Path;
 use std::{fs, io};
 
-/// Lets `link` lead to the store. Nothing here depends on it, so that a failure is only told.
-pub(super) fn make(link: &Path, store: &Path) {
-    if let Err(error) = lead(link, store) {
-        eprintln!("warning: cannot link `{}` to `{}`: {error}", link.display(), store.display());
-    }
-}
-
-fn lead(link: &Path, store: &Path) -> io::Result<()> {
+/// Lets `link` lead to `target`. Anything there but a link is left alone.
+pub(crate) fn lead(link: &Path, target: &Path) -> io::Result<()> {
     match fs::read_link(link) {
-        Ok(target) if target == store => return Ok(()),
+        Ok(found) if found == target => return Ok(()),
         Ok(_) => fs::remove_file(link)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(_) => return Err(io::Error::other("something else is there")),
     }
-    match symbolic_link(store, link) {
+    match symbolic_link(target, link) {
         // Another process made it.
-        Err(_) if fs::read_link(link).is_ok_and(|target| target == store) => Ok(()),
+        Err(_) if fs::read_link(link).is_ok_and(|found| found == target) => Ok(()),
         made => made,
     }
 }

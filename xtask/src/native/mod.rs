@@ -2,7 +2,7 @@
 
 mod download;
 mod install;
-mod link;
+pub(crate) mod link;
 mod unpack;
 
 use std::time::Instant;
@@ -17,11 +17,9 @@ const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// Installs what is missing of these parts.
 pub(crate) fn set_up(parts: &[Part]) -> anyhow::Result<()> {
-    let store = Store::of_user()?;
     for &part in parts {
-        ready(&store, part)?;
+        ready(part)?;
     }
-    link::make(&workspace::root().join(".native"), store.root());
     if let Some(library) = overridden() {
         eprintln!("note: ${LIBRARY_VARIABLE} is set: `{library}` is used instead of any ONNX Runtime installed here");
     }
@@ -34,10 +32,22 @@ fn overridden() -> Option<String> {
     Some(library.to_string_lossy().into_owned())
 }
 
-fn ready(store: &Store, part: Part) -> anyhow::Result<()> {
+/// A part, installed first where it is missing; `.native` in the repository leads to the store that it is in.
+pub(crate) fn ready(part: Part) -> anyhow::Result<Installed> {
+    let store = Store::of_user()?;
+    let installed = installed(&store, part)?;
+    // Nothing depends on it, so that a failure is only told.
+    let link = workspace::root().join(".native");
+    if let Err(error) = link::lead(&link, store.root()) {
+        eprintln!("warning: cannot link `{}` to `{}`: {error}", link.display(), store.root().display());
+    }
+    Ok(installed)
+}
+
+fn installed(store: &Store, part: Part) -> anyhow::Result<Installed> {
     if let Some(installed) = store.installed(part) {
         eprintln!("ready: {part} {} in {}", part.version(), installed.folder().display());
-        return Ok(());
+        return Ok(installed);
     }
     let start = Instant::now();
     let platform = platform();
@@ -56,7 +66,7 @@ fn ready(store: &Store, part: Part) -> anyhow::Result<()> {
         megabytes(installed.bytes()),
         start.elapsed().as_secs_f64()
     );
-    Ok(())
+    Ok(installed)
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -88,6 +88,16 @@ fn a_part_holds_the_libraries_and_licences_of_its_wheels_and_nothing_else() {
 }
 
 #[test]
+fn of_a_package_that_says_what_is_kept_that_and_the_licences_are() {
+    let mut shelf = Shelf::new(&[A]);
+    shelf.lock = shelf.lock.replace("wheels.here", "keep = ['a/include/', 'a/lib/liba.']\nwheels.here");
+    shelf.install().unwrap();
+    let contents = Contents::of(&shelf.place()).unwrap();
+    let paths: Vec<&str> = contents.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["a/LICENSE", "a/include/a.h", "a/lib/liba.so.1"]);
+}
+
+#[test]
 fn a_wheel_with_another_digest_is_refused() {
     let shelf = Shelf::new(&[A, B]);
     fs::write(shelf.folder.path().join("b"), wheel(&["b/lib/libevil.so"])).unwrap();
