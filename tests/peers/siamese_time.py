@@ -4,10 +4,11 @@
 
 A run is one `part`: `step` is targets, gradients and the update; `gradients` is `step` without the update; `lars` is
 the optimiser's step alone, on the gradients of one step; `momentum` is the target network's move towards the online
-one, with all of its backbone, and `momentum-in-place` the same without new tensors. The published search adds up the gradients of several batches before an update
-(`update_interval` in `supernets.py`); here every step has its update. Images are numbers of the fixtures' recipe,
-`--images` of them, each with all of its views (8 by HyTra and MBConv, 2 by NATS). Weights are PyTorch's initial ones,
-the same in both networks: no branch starts as nothing, so none is without gradients.
+one, with all of its backbone, and `momentum-in-place` the same without new tensors. The published search adds up the
+gradients of several batches before an update (`update_interval` in `supernets.py`); here every step has its update.
+Images are numbers of the fixtures' recipe, `--images` of them, each with all of its views (8 by HyTra and MBConv, 2 by
+NATS). Weights are PyTorch's initial ones, the same in both networks: no branch starts as nothing, so none is without
+gradients.
 
 The paths are the same in every step: for HyTra's first block those of the fixture `hytra/train_s0` (4201, 5432, 5554,
 4430), for its others those in `PATHS`; for MBConv and NATS a fair draw, path j having candidate (j - layer) modulo
