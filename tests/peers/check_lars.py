@@ -16,7 +16,7 @@ STEPS = 3
 
 
 class Network(nn.Module):
-    """A convolution, a batch norm, a pair of them in a `Sequential`, a linear layer; and two weights without gradients."""
+    """A convolution and a batch norm, twice, and a linear layer; and two weights that nothing comes of."""
 
     def __init__(self):
         super().__init__()
@@ -50,7 +50,8 @@ def check(folder):
                 # They have no kind; they never move.
                 values = theirs[f"step1.{name}"]
             else:
-                values = recipe.tensor(name, tuple(parameter.shape), recipe.kind_of(name, parameter.shape), told["gain"])
+                kind = recipe.kind_of(name, parameter.shape)
+                values = recipe.tensor(name, tuple(parameter.shape), kind, told["gain"])
             parameter.data = torch.from_numpy(values.copy())
         groups = {group["name"]: group["lars_exclude"] for group in told["groups"]}
         is_right = groups == {name: siamese.is_excluded(name) for name in named}

@@ -39,7 +39,7 @@ class SearchAttention(nn.Module):
 
 
 class SearchResAtt(nn.Module):
-    """Attention with two ways in: for an input of the same map, and, in the parts named `_d`, of the next larger map."""
+    """Attention with two ways in: for an input of the same map, and, the parts `_d`, for one of the next larger map."""
 
     def __init__(self, inputs, width, side, has_larger):
         super().__init__()

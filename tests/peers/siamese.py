@@ -93,15 +93,21 @@ def drop_zero_gradients(siamese):
             parameter.grad = None
 
 
-def update_target(siamese, stage, momentum):
-    """Moves the target network towards the online one: all of the backbone, and the neck of the stage."""
+def update_target(siamese, stage, momentum, in_place=False):
+    """Moves the target network towards the online one: all of the backbone, and the neck of the stage.
+
+    The published code makes new tensors; `in_place` writes to those there are.
+    """
     pairs = (
         (siamese.online_backbone, siamese.target_backbone),
         (siamese.online_necks[stage], siamese.target_necks[stage]),
     )
     for online_module, target_module in pairs:
         for online, target in zip(online_module.parameters(), target_module.parameters(), strict=True):
-            target.data = target.data * momentum + online.data * (1.0 - momentum)
+            if in_place:
+                target.data.mul_(momentum).add_(online.data, alpha=1.0 - momentum)
+            else:
+                target.data = target.data * momentum + online.data * (1.0 - momentum)
 
 
 def step(siamese, optimizer, image, best_paths, paths, momentum):

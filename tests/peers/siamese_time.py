@@ -2,15 +2,18 @@
 
     python siamese_time.py --space hytra --threads 2 --cpus 0,1 --images 8 [--stage 0] [--part step]
 
-A run is one `part`: `step` is targets, gradients and the update; `gradients` is `step` without the update; `lars` is the
-optimiser's step alone, on the gradients of one step; `momentum` is the target network's move towards the online one. The
-published search adds up the gradients of several batches before an update (`update_interval` in `supernets.py`): `step`
-has one for one. Images are numbers of the fixtures' recipe, `--images` of them, each with all of its views (8 by
-HyTra and MBConv, 2 by NATS). Weights are PyTorch's initial ones, the same in both networks, so no branch starts as nothing.
+A run is one `part`: `step` is targets, gradients and the update; `gradients` is `step` without the update; `lars` is
+the optimiser's step alone, on the gradients of one step; `momentum` is the target network's move towards the online
+one, with all of its backbone, and `momentum-in-place` the same without new tensors. The published search adds up the
+gradients of several batches before an update (`update_interval` in `supernets.py`); here every step has its update.
+Images are numbers of the fixtures' recipe, `--images` of them, each with all of its views (8 by HyTra and MBConv, 2 by
+NATS). Weights are PyTorch's initial ones, the same in both networks: no branch starts as nothing, so none is without
+gradients.
 
 The paths are the same in every step: for HyTra's first block those of the fixture `hytra/train_s0` (4201, 5432, 5554,
-4430), for its others those below; for MBConv and NATS a fair draw, path j having candidate (j - layer) modulo their
-number in each layer, counted through the blocks. Blocks before run with the paths of `BEFORE` or with candidate 0.
+4430), for its others those in `PATHS`; for MBConv and NATS a fair draw, path j having candidate (j - layer) modulo
+their number in each layer, counted through the blocks. Blocks before run with the paths of `BEFORE`, or with
+candidate 0.
 
 How to speak to it: `timing.py`.
 """
@@ -20,7 +23,7 @@ import sys
 
 import timing
 
-PARTS = ("step", "gradients", "lars", "momentum")
+PARTS = ("step", "gradients", "lars", "momentum", "momentum-in-place")
 # HyTra's, of each block.
 PATHS = (
     ((4, 2, 0, 1), (5, 4, 3, 2), (5, 5, 5, 4), (4, 4, 3, 0)),
@@ -93,6 +96,7 @@ def main():
         "gradients": gradients,
         "lars": optimizer.step,
         "momentum": lambda: siamese.update_target(network, options.stage, momentum),
+        "momentum-in-place": lambda: siamese.update_target(network, options.stage, momentum, in_place=True),
     }[options.part]
     what = {
         "runtime": "torch",

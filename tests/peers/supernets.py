@@ -133,7 +133,9 @@ class Head(nn.Module):
 
 def channels_fix():
     """Of one block: a way from every width to the neck's."""
-    return nn.ModuleList(nn.Sequential(conv(width, NECK_INPUTS, 1), nn.BatchNorm2d(NECK_INPUTS)) for width in nats.WIDTHS)
+    return nn.ModuleList(
+        nn.Sequential(conv(width, NECK_INPUTS, 1), nn.BatchNorm2d(NECK_INPUTS)) for width in nats.WIDTHS
+    )
 
 
 class Siamese(nn.Module):
