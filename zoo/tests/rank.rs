@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use bossnas_files::Sha256;
+use bossnas_model::arch::NatsData;
 use bossnas_report::statistics::correlation::Columns;
 use bossnas_testkit::fixtures::{Fixtures, Source};
 use bossnas_zoo::rank::{Accuracies, Missing, Pairing, Ratings, Space, Sum, pair};
@@ -67,8 +68,8 @@ fn the_published_rankings_are_reproduced_to_their_last_digits() {
     let text = std::fs::read_to_string(fixtures.path("ranking/ranking.json")).unwrap().replace(": NaN", ": null");
     let expected: Rankings = serde_json::from_str(&text).unwrap();
     for (folder, accuracy, space, expected, rated) in [
-        ("mbconv", "accuracy.json", Space::Mbconv, &expected.mbconv, 16 * 256_u64.pow(4)),
-        ("nats-c10", "accuracy.yml", Space::NatsC10, &expected.nats, 32_768),
+        ("mbconv", "accuracy.json", Space::mbconv(), &expected.mbconv, 16 * 256_u64.pow(4)),
+        ("nats-c10", "accuracy.yml", Space::nats(NatsData::Cifar10), &expected.nats, 32_768),
     ] {
         let ratings = Ratings::read(&data.join(folder)).unwrap();
         let accuracies = Accuracies::read(&data.join(folder).join(accuracy)).unwrap();
@@ -77,7 +78,7 @@ fn the_published_rankings_are_reproduced_to_their_last_digits() {
         assert_eq!((published.space, published.missing, published.rated), (space, 0, Some(rated)));
         check(&published, expected);
         // The plain sums are the same numbers before they were rounded.
-        let stages = space.layers().len() as f64;
+        let stages = space.stages() as f64;
         for (plain, published) in paired(Sum::Plain).pairs.iter().zip(&published.pairs) {
             assert_eq!(plain.arch, published.arch);
             assert!((plain.rating + 4.0 * stages - published.rating).abs() < 5.1e-5, "{}", plain.arch);

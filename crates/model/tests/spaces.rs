@@ -55,9 +55,11 @@ fn forward(space: &Space, path: &SearchPath, size: [usize; 2]) -> [Tensor; 3] {
         Some(graph) => run(space, &graph, features.clone()),
         None => features.clone(),
     };
-    let projection = run(space, &space.neck(stage, last), fixed);
+    let (neck, head) = (space.neck(stage, last), space.head(stage));
+    let projection = run(space, &neck, fixed.clone());
     let as_map = Tensor::new([2, projection.shape()[1], 1, 1], projection.data().to_vec()).unwrap();
-    let prediction = run(space, &space.head(stage), as_map);
+    let prediction = run(space, &head, as_map);
+    assert_eq!(run(space, &neck.then(head), fixed), prediction, "in one graph and in two");
     [features, projection, prediction]
 }
 

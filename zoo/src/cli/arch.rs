@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bossnas_files::{SourceFile, write_file};
 use bossnas_hub::Resolved;
-use bossnas_model::arch::{ArchFile, Architecture, BossNet, SearchPath};
+use bossnas_model::arch::{ArchFile, Architecture, BossNet, SearchNet};
 use bossnas_model::shape;
 use bossnas_model::space::hytra;
 use bossnas_report::{Console, Failure};
@@ -121,7 +121,7 @@ fn with_options(net: BossNet, options: &[String]) -> anyhow::Result<BossNet> {
 }
 
 /// Says where the network works on maps of another size than the path did.
-fn tell_differences(net: &BossNet, path: &SearchPath, console: Console) {
+fn tell_differences(net: &BossNet, path: &SearchNet, console: Console) {
     let empty: Vec<String> = (1..=4).filter(|stage| net.stages[stage - 1].is_empty()).map(|s| s.to_string()).collect();
     if empty.is_empty() {
         return;

@@ -231,13 +231,13 @@ pub enum Problem {
         error: Box<ParseError>,
     },
     /// A text that is no architecture of any space.
-    #[error("`{key}` is no architecture of {}", spaces(&Space::ALL))]
+    #[error("`{key}` is no architecture of {}", spaces(&Space::PUBLISHED))]
     NoSpace {
         /// The text.
         key: String,
     },
     /// A space that is not known.
-    #[error("its space is `{name}`, known are {}", spaces(&Space::ALL))]
+    #[error("its space is `{name}`, known are {}", spaces(&Space::PUBLISHED))]
     UnknownSpace {
         /// Its name.
         name: String,
@@ -246,7 +246,7 @@ pub enum Problem {
 
 /// `hytra, mbconv or nats-c10`.
 fn spaces(spaces: &[Space]) -> String {
-    let names: Vec<&str> = spaces.iter().map(|space| space.name()).collect();
+    let names: Vec<&str> = spaces.iter().map(Space::name).collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => names.concat(),

@@ -19,11 +19,11 @@ mod space;
 mod yaml;
 
 pub use accuracy::Accuracies;
+pub use bossnas_model::space::Space;
 pub use error::{Problem, RankError};
 pub use pairing::{Missing, Pair, Pairing, Sum, pair};
 pub use ratings::{Ratings, Stage};
 pub use source::{MAX_BYTES, MAX_ENTRIES};
-pub use space::Space;
 
 /// A number and what it belongs to: a path through one stage, or an architecture, as a file writes it.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bossnas_model::arch::SearchPath;
 
+use super::space::{named, path_of};
 use super::{Accuracies, Entry, Problem, RankError, Ratings, Space, Stage};
 
 /// What upstream's scripts add to the score of each stage.
@@ -110,10 +111,10 @@ fn space(ratings: &Ratings, accuracies: &Accuracies, asked: Option<Space>) -> Re
     let Some(Entry { key, .. }) = accuracies.entries.first() else {
         return Err(malformed(&accuracies.path, Problem::Empty("accuracies")));
     };
-    if let Some(space) = Space::named(key) {
+    if let Some(space) = named(key) {
         return Ok(space);
     }
-    let fitting: Vec<Space> = Space::ALL.into_iter().filter(|space| space.path(key).is_ok()).collect();
+    let fitting: Vec<Space> = Space::PUBLISHED.into_iter().filter(|&space| path_of(space, key).is_ok()).collect();
     if fitting.is_empty() {
         return Err(malformed(&accuracies.path, Problem::NoSpace { key: key.clone() }));
     }
@@ -121,10 +122,10 @@ fn space(ratings: &Ratings, accuracies: &Accuracies, asked: Option<Space>) -> Re
         // The stages tell NATS-Bench's two apart.
         Ratings::Stages { stages, .. } => {
             let layers = stages.iter().map(|stage| stage.scores.first().map_or(0, |score| score.key.len()));
-            space.layers().into_iter().eq(layers)
+            space.stage_layers().into_iter().eq(layers)
         }
         Ratings::Whole { entries, .. } => {
-            entries.first().and_then(|entry| Space::named(&entry.key)).is_none_or(|named| named == **space)
+            entries.first().and_then(|entry| named(&entry.key)).is_none_or(|named| named == **space)
         }
     };
     match fitting[..] {
@@ -141,8 +142,8 @@ fn space(ratings: &Ratings, accuracies: &Accuracies, asked: Option<Space>) -> Re
 /// The architecture that a file's text means.
 fn architecture(path: &Path, space: Space, key: &str) -> Result<SearchPath, RankError> {
     let wrong = |problem| malformed(path, problem);
-    let arch =
-        space.path(key).map_err(|error| wrong(Problem::Arch { key: key.to_owned(), space, error: Box::new(error) }))?;
+    let arch = path_of(space, key)
+        .map_err(|error| wrong(Problem::Arch { key: key.to_owned(), space, error: Box::new(error) }))?;
     if Space::of(&arch) == space {
         return Ok(arch);
     }
@@ -163,7 +164,7 @@ impl<'a> Index<'a> {
     fn new(ratings: &'a Ratings, space: Space, sum: Sum) -> Result<Self, RankError> {
         match ratings {
             Ratings::Stages { path, stages, .. } => {
-                let layers = space.layers();
+                let layers = space.stage_layers();
                 if stages.len() != layers.len() {
                     let problem = Problem::Stages { found: stages.len(), expected: layers.len(), space };
                     return Err(malformed(path, problem));

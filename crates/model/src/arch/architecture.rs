@@ -79,7 +79,7 @@ impl FromStr for Architecture {
         if space.is_empty() {
             return Err(cursor.error(SPACES));
         }
-        let supernet = Space::named(&space);
+        let supernet: Option<Space> = space.parse().ok();
         if supernet.is_none() && space != "bossnet" {
             return Err(cursor.error_at(at, quote(&space), SPACES));
         }

@@ -13,8 +13,7 @@ use crate::space::{DEFAULT_BASE, Space, hytra};
 /// What a path through `space` looks like.
 fn layout(space: Space) -> Layout {
     let item = if matches!(space, Space::Nats(_)) { "a width index" } else { "an operation" };
-    let layers = Layers::Exactly((0..space.stages()).map(|stage| space.layers(stage)).collect());
-    Layout { layers, highest: space.operations() - 1, item }
+    Layout { layers: Layers::Exactly(space.stage_layers()), highest: space.operations() - 1, item }
 }
 
 /// Step between the widths of the NATS-Bench size space.

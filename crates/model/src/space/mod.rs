@@ -22,6 +22,9 @@ pub use nats::Nats;
 pub use parameters::SharedParam;
 pub use path::PathError;
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::arch::{MAX_BASE, NatsData, SearchPath};
 use crate::graph::{Graph, Orientation};
 use crate::layers::{Layers, Map};
@@ -137,11 +140,6 @@ impl Space {
         }
     }
 
-    /// The space of that name, with the published widths.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::PUBLISHED.into_iter().find(|space| space.name() == name)
-    }
-
     /// The same space with all widths scaled by `base / 64`: blocks, attention heads, squeeze-and-excitation, necks and
     /// heads. Any base width from 1 to [`MAX_BASE`] for HyTra; a multiple of 8 for the others, whose widths are whole
     /// eighths of it. MBConv's squeeze-and-excitation has a quarter of a block's input, rounded as published.
@@ -173,7 +171,7 @@ impl Space {
         let Self::Hytra(space) = self else { return Err(SpaceError::NoDepths { space: self.name() }) };
         match depths.into_iter().find(|depth| !(1..=hytra::FIRST_DEPTH).contains(depth)) {
             Some(depth) => Err(SpaceError::Depth { depth }),
-            None => Ok(Self::Hytra(Hytra { depths, ..space })),
+            None => Ok(Self::Hytra(Hytra { depths: depths.map(|depth| depth as u8), ..space })),
         }
     }
 
@@ -227,6 +225,16 @@ impl Space {
     /// Number of layers of a stage; 0 where there is none.
     pub fn layers(&self, stage: usize) -> usize {
         self.supernet().layers().get(stage).copied().unwrap_or(0)
+    }
+
+    /// Numbers of layers of the stages that are searched.
+    pub fn stage_layers(&self) -> Vec<usize> {
+        self.supernet().layers()[..self.stages()].to_vec()
+    }
+
+    /// Whether any path of a stage may follow any of the stage before.
+    pub const fn stages_are_independent(&self) -> bool {
+        !matches!(self, Self::Hytra(_))
     }
 
     /// Number of candidates of a layer. HyTra's later stages have fewer ([`Space::check_path`]).
@@ -360,6 +368,26 @@ impl Space {
             Self::Mbconv(space) => space,
             Self::Nats(space) => space,
         }
+    }
+}
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No space has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such space")]
+pub struct UnknownSpace;
+
+impl FromStr for Space {
+    type Err = UnknownSpace;
+
+    /// The space of that name, with the published widths.
+    fn from_str(name: &str) -> Result<Self, UnknownSpace> {
+        Self::PUBLISHED.into_iter().find(|space| space.name() == name).ok_or(UnknownSpace)
     }
 }
 

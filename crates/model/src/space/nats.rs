@@ -18,7 +18,6 @@ const CELL_CONVS: [usize; 5] = [0, 1, 2, 4, 5];
 pub struct Nats {
     pub(super) data: NatsData,
     pub(super) base: usize,
-    pub(super) layers: [usize; 3],
 }
 
 /// Kernel and stride of a convolution whose width is searched.
@@ -35,7 +34,7 @@ const POINTWISE: Slim = Slim { kernel: 1, stride: 1 };
 impl Nats {
     /// The space of a data set, with the published widths.
     pub(super) const fn new(data: NatsData) -> Self {
-        Self { data, base: DEFAULT_BASE, layers: data.layers() }
+        Self { data, base: DEFAULT_BASE }
     }
 
     /// The data set.
@@ -57,7 +56,7 @@ impl Nats {
 
     /// Layers take turns: cell, reduction, cell, reduction, cell.
     fn is_reduction(&self, at: Place) -> bool {
-        (self.layers.iter().take(at.stage).sum::<usize>() + at.layer) % 2 == 1
+        (self.layers().iter().take(at.stage).sum::<usize>() + at.layer) % 2 == 1
     }
 
     fn slim_conv(&self, layers: &mut Layers, name: &str, input: Map, slim: Slim, op: u8) -> Map {
@@ -123,7 +122,12 @@ impl Nats {
 
 impl Supernet for Nats {
     fn layers(&self) -> &[usize] {
-        &self.layers
+        const CIFAR10: [usize; 3] = NatsData::Cifar10.layers();
+        const CIFAR100: [usize; 3] = NatsData::Cifar100.layers();
+        match self.data {
+            NatsData::Cifar10 => &CIFAR10,
+            NatsData::Cifar100 => &CIFAR100,
+        }
     }
 
     fn builder(&self) -> Layers {
@@ -162,14 +166,14 @@ impl Supernet for Nats {
     }
 
     fn paths(&self, stage: usize, _before: Option<u8>) -> Vec<Vec<u8>> {
-        every_path(self.layers[stage], OPS)
+        every_path(self.layers()[stage], OPS)
     }
 
     fn declare_backbone(&self, layers: &mut Layers, any: Map) {
         let whole = Conv { out: self.base, kernel: 3, stride: 1 };
         layers.conv("backbone.stem.0", Map { channels: crate::layers::COLOURS, ..any }, &whole);
         self.declare_norms(layers, "backbone.stem.1.bn");
-        for (stage, &count) in self.layers.iter().enumerate() {
+        for (stage, &count) in self.layers().iter().enumerate() {
             for layer in 0..count {
                 let at = Place { stage, layer };
                 let part = |part: &str| format!("{}._mix_ops.{part}", at.name());

@@ -63,7 +63,7 @@ pub(crate) struct Args {
 }
 
 fn space_parser() -> impl TypedValueParser<Value = Space> {
-    PossibleValuesParser::new(Space::ALL.map(Space::name))
+    PossibleValuesParser::new(Space::PUBLISHED.map(|space| space.name()))
         .try_map(|name| name.parse::<Space>().map_err(|_| "no such space"))
 }
 

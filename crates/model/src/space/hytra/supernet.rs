@@ -12,7 +12,8 @@ use crate::space::{DEFAULT_BASE, PathError, Place, Supernet};
 pub struct Hytra {
     pub(in crate::space) base: usize,
     pub(in crate::space) orientation: Orientation,
-    pub(in crate::space) depths: [usize; STAGES],
+    /// Small numbers, so that a space stays small where it is carried about.
+    pub(in crate::space) depths: [u8; STAGES],
 }
 
 /// A way into a block.
@@ -35,7 +36,7 @@ impl Entry {
 impl Hytra {
     /// The published widths and depths, and attention the right way round.
     pub(in crate::space) const fn new() -> Self {
-        Self { base: DEFAULT_BASE, orientation: Orientation::Standard, depths: [FIRST_DEPTH, 3, 2, 2] }
+        Self { base: DEFAULT_BASE, orientation: Orientation::Standard, depths: [4, 3, 2, 2] }
     }
 
     /// Which way round attention is.
@@ -44,8 +45,8 @@ impl Hytra {
     }
 
     /// Number of scales that each stage has weights for, counted from the smallest map.
-    pub const fn depths(&self) -> [usize; STAGES] {
-        self.depths
+    pub fn depths(&self) -> [usize; STAGES] {
+        self.depths.map(usize::from)
     }
 
     /// Channels within a block at `scale`: 512, 256, 128, 64.
@@ -167,7 +168,7 @@ impl Supernet for Hytra {
     }
 
     fn check(&self, stage: usize, before: Option<u8>, path: &[u8]) -> Result<(), PathError> {
-        let built = self.depths[stage];
+        let built = usize::from(self.depths[stage]);
         let depth = before.map_or(built, next_depth);
         let (mut in_stage, mut previous) = (None, before);
         for (layer, &op) in path.iter().enumerate() {
@@ -186,7 +187,7 @@ impl Supernet for Hytra {
     }
 
     fn paths(&self, stage: usize, before: Option<u8>) -> Vec<Vec<u8>> {
-        let paths = allowed_paths(before.map_or(self.depths[stage], next_depth));
+        let paths = allowed_paths(before.map_or(usize::from(self.depths[stage]), next_depth));
         let held = paths.into_iter().filter(|path| self.check(stage, before, path).is_ok());
         held.map(|path| path.to_vec()).collect()
     }
@@ -194,7 +195,7 @@ impl Supernet for Hytra {
     fn declare_backbone(&self, layers: &mut Layers, any: Map) {
         let of = |channels: usize| Map { channels, ..any };
         self.stem(layers, of(crate::layers::COLOURS), 0);
-        for (stage, &depth) in self.depths.iter().enumerate() {
+        for (stage, &depth) in self.depths().iter().enumerate() {
             for layer in 0..LAYERS {
                 let at = Place { stage, layer };
                 for op in (0..OPS).filter(|&op| scale(op) < depth) {
