@@ -1,16 +1,15 @@
-//! Compiles the C++ half against the libtorch that tch found.
+//! Compiles the C++ half against the libtorch that torch-sys found.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() {
-    println!("cargo:rerun-if-changed=src/shim.cpp");
-    // Of torch-sys, whose `links` is `tch`.
-    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
-    let Some(libraries) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
-        println!("cargo:warning=torch-sys does not say where libtorch is");
+    bossnas_libtorch::link();
+    println!("cargo::rerun-if-changed=src/shim.cpp");
+    // `lib` beside `include`, also where the former is a link.
+    let Some(include) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from).map(|lib| lib.join("../include")) else {
+        println!("cargo::error=torch-sys does not say where libtorch is");
         return;
     };
-    let include = libraries.parent().unwrap_or(Path::new("")).join("include");
     cc::Build::new()
         .cpp(true)
         .std("c++20")
@@ -21,9 +20,4 @@ fn main() {
         .warnings(false)
         .file("src/shim.cpp")
         .compile("bossnas_torch_shim");
-    // For the tests of this crate, which are programs too.
-    if !cfg!(windows) {
-        let libraries = libraries.canonicalize().unwrap_or(libraries);
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libraries.display());
-    }
 }
