@@ -92,9 +92,10 @@ class Outcome:
     losses: list
     norms: dict
     samples: dict
-    # Samples of weights before the step, and how much they changed.
+    # Samples of weights before the step, how much they changed, and the largest change of all of a tensor.
     before: dict
     changes: dict
+    largest_changes: dict
     sides: list
     # Targets and losses of the same batch after the step.
     after: tuple | None = None
@@ -223,9 +224,10 @@ def run(case, dtype):
     told = {key: case.parameters[key] for key in ("lr", "momentum", "weight_decay")}
     optimizer = siamese.Lars(network.named_parameters(), **told)
     before = {(name, kind): samples(named[name], kind) for name, kind, _ in stored(case, "step1.")}
+    whole = {name: named[name].detach().clone() for name, _ in before}
     targets, losses = siamese.accumulate(network, image, case.best_paths, case.paths)
     siamese.drop_zero_gradients(network)
-    outcome = Outcome(targets, losses, {}, {}, before, {}, list(sides))
+    outcome = Outcome(targets, losses, {}, {}, before, {}, {}, list(sides))
     for name, parameter in named.items():
         if parameter.grad is not None:
             outcome.norms[name] = float(parameter.grad.double().norm())
@@ -236,6 +238,7 @@ def run(case, dtype):
     siamese.update_target(network, case.stage, momentum_of(case))
     for name, kind, _ in stored(case, "step1."):
         outcome.changes[name, kind] = samples(named[name], kind) - before[name, kind]
+        outcome.largest_changes[name] = float((named[name].detach() - whole[name]).abs().max())
     outcome.excluded = sum(siamese.is_excluded(name) for name, parameter in named.items() if parameter.requires_grad)
     if len(case.values["steps"]) > 1 and dtype == torch.float32:
         outcome.after = siamese.accumulate(network, image, case.best_paths, case.paths)
@@ -284,7 +287,8 @@ def compare_gradients(verdict, case, outcome, limit):
             verdict.limit("noise", float(np.abs(ours - change).max()) / case.parameters["lr"], 2.0 * NOISE)
         else:
             excess = max(0.0, float(np.abs(ours - change).max()) - spacing)
-            verdict.limit("weights", excess / max(float(np.abs(change).max()), spacing), limit)
+            # The stored step has samples only, so the unit is ours, as gradients are in units of all of theirs.
+            verdict.limit("weights", excess / max(outcome.largest_changes[name], spacing), limit)
 
 
 def compare_forward(verdict, case, step, targets, losses, limit, kind):
