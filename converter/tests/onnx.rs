@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bossnas_converter::onnx::proto::ModelProto;
 use bossnas_converter::onnx::summary::Summary;
-use bossnas_converter::onnx::{Batch, Metadata, OnnxError, OnnxModel, Options, Source, weights_digest, write};
+use bossnas_converter::onnx::{Batch, Metadata, OnnxError, OnnxModel, Options, Source, defects, weights_digest, write};
 use bossnas_files::AtomicFile;
-use bossnas_model::arch::BossNet;
+use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::evaluate::{Tensor, evaluate};
 use bossnas_model::pass::{self, Pass};
 use bossnas_model::preprocess::Preprocessing;
-use bossnas_model::weights::SharedWeights;
+use bossnas_model::weights::{Cut, SharedWeights};
 use bossnas_testkit::recipe::{self, RecipeWeights};
 use proptest::prelude::*;
 use prost::Message as _;
@@ -40,7 +40,7 @@ fn weights() -> SharedWeights {
 fn write_to(path: &Path, passes: &[Pass], options: Options) -> Metadata {
     let metadata = metadata(passes, options.size);
     let source = weights();
-    let (graph, folded) = pass::apply(passes, &metadata.architecture.graph(), source.clone());
+    let (graph, folded) = pass::apply(passes, &metadata.architecture.graph().unwrap(), source.clone());
     let mut file = AtomicFile::create(path).unwrap();
     let written = write(&mut file, &graph, &*folded, &*source, options, &metadata).unwrap();
     file.commit().unwrap();
@@ -88,11 +88,57 @@ proptest! {
             let shape = [1, 3, height, width];
             Tensor::new(shape, recipe::input("image", &shape).into_iter().map(f64::from).collect()).unwrap()
         };
-        let expected = evaluate(&metadata.architecture.graph(), &*weights(), vec![image()]).unwrap();
+        let expected = evaluate(&metadata.architecture.graph().unwrap(), &*weights(), vec![image()]).unwrap();
         let got = evaluate(&model.graph, &*model.weights, vec![image()]).unwrap();
         let error = got[0].data().iter().zip(expected[0].data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         // Folded weights are rounded to float32 once.
         prop_assert!(error <= 1e-6 * expected[0].max_abs(), "off by {error:.1e}");
+    }
+}
+
+#[test]
+fn paths_through_supernets_are_read_back_as_strictly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("path.onnx");
+    for text in [
+        "hytra:5432/2300/1010/0000+base=2",
+        "mbconv:01/2301/2301/2301/2301+base=8",
+        "nats-c10:07/31/4+base=16",
+        "nats-c100:11/1/11+base=8",
+    ] {
+        let architecture: Architecture = text.parse().unwrap();
+        let graph = architecture.graph().unwrap();
+        let whole: SharedWeights = Arc::new(RecipeWeights::new(graph.params(), recipe::RELU_GAIN, 0));
+        let metadata = Metadata { architecture, ..metadata(&Pass::INFERENCE, [64, 64]) };
+        let cut: SharedWeights = Arc::new(Cut::new(whole.clone(), &graph));
+        let (folded, weights) = pass::apply(&metadata.passes, &graph, cut.clone());
+        let options = Options { opset: 17, batch: Batch::Dynamic, size: [64, 64] };
+        let mut file = AtomicFile::create(&path).unwrap();
+        let _ = write(&mut file, &folded, &*weights, &*whole, options, &metadata).unwrap();
+        file.commit().unwrap();
+
+        let model = OnnxModel::open(&path).unwrap();
+        assert_eq!(model.metadata, metadata);
+        let outputs: Vec<&str> = model.graph.outputs().iter().map(|&value| model.graph.value_name(value)).collect();
+        assert_eq!(outputs, ["features"]);
+        let image = || {
+            let values = recipe::input("image", &[1, 3, 64, 64]).into_iter().map(f64::from).collect();
+            Tensor::new([1, 3, 64, 64], values).unwrap()
+        };
+        let expected = evaluate(&graph, &*cut, vec![image()]).unwrap();
+        let got = evaluate(&model.graph, &*model.weights, vec![image()]).unwrap();
+        let error = got[0].data().iter().zip(expected[0].data()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        // Folded weights are rounded to float32 once.
+        assert!(error <= 2e-6 * expected[0].max_abs(), "{text} is off by {error:.1e}");
+        assert_eq!(defects(&path, &whole).unwrap(), []);
+
+        // The same file under the name of another path.
+        let mut other = ModelProto::decode(std::fs::read(&path).unwrap().as_slice()).unwrap();
+        let entry = other.metadata_props.iter_mut().find(|entry| entry.key() == "bossnas.architecture").unwrap();
+        entry.value = Some(text.replace("hytra:5432", "hytra:5422").replace("/4+", "/5+").replace("/11+", "/12+"));
+        entry.value = entry.value.take().map(|value| value.replace("mbconv:01", "mbconv:11"));
+        let refused = OnnxModel::from_bytes("path.onnx", other.encode_to_vec());
+        assert!(matches!(refused, Err(OnnxError::Differs { .. })), "{text}");
     }
 }
 

@@ -16,13 +16,14 @@ use bossnas_files::{AtomicFile, WriteError};
 use bossnas_model::graph::Graph;
 use bossnas_model::init::Initial;
 use bossnas_model::pass;
-use bossnas_model::weights::SharedWeights;
+use bossnas_model::weights::{Cut, SharedWeights};
 
 use crate::verify::{self, Reference, Verdict, VerifyError};
 
 /// What to export.
 pub struct Job<'a> {
-    /// The weights of the architecture that the metadata name, before any pass.
+    /// The weights of the architecture that the metadata name, before any pass. Of a path, those of its layers may be as
+    /// wide as the supernet's.
     pub weights: SharedWeights,
     /// What the file says about itself; its passes are carried out.
     pub metadata: &'a Metadata,
@@ -69,7 +70,7 @@ pub enum ExportError {
 /// Exports to `target`.
 pub fn export(job: &Job<'_>, target: &Path) -> Result<Exported, ExportError> {
     let start = Instant::now();
-    let graph = job.metadata.architecture.graph();
+    let graph = job.metadata.architecture.graph().map_err(OnnxError::from)?;
     if job.verify {
         verify::check_size(&graph, job.options.batch, job.options.size)?;
     }
@@ -97,8 +98,9 @@ fn write_and_verify(
     file: &mut AtomicFile,
 ) -> Result<(Written, Option<Verdict>), ExportError> {
     let Options { batch, size, .. } = job.options;
+    let weights = used(job, graph);
     let (written, reference) = thread::scope(|scope| {
-        let reference = job.verify.then(|| scope.spawn(|| Reference::compute(graph, &*job.weights, batch, size)));
+        let reference = job.verify.then(|| scope.spawn(|| Reference::compute(graph, &*weights, batch, size)));
         let written = write(job, graph, file);
         let reference = reference.map(|thread| match thread.join() {
             Ok(reference) => reference,
@@ -107,13 +109,18 @@ fn write_and_verify(
         Ok::<_, ExportError>((written?, reference.transpose().map_err(VerifyError::from)?))
     })?;
     let Some(reference) = reference else { return Ok((written, None)) };
-    let verdict = reference.check(file.scratch_path()?, graph, &*job.weights)?;
+    let verdict = reference.check(file.scratch_path()?, graph, &*weights)?;
     Ok((written, Some(verdict)))
 }
 
 fn write(job: &Job<'_>, graph: &Graph, file: &mut AtomicFile) -> Result<Written, OnnxError> {
-    let (graph, weights) = pass::apply(&job.metadata.passes, graph, job.weights.clone());
+    let (graph, weights) = pass::apply(&job.metadata.passes, graph, used(job, graph));
     onnx::write(file, &graph, &*weights, &*job.weights, job.options, job.metadata)
+}
+
+/// What the network uses of the weights.
+fn used(job: &Job<'_>, graph: &Graph) -> SharedWeights {
+    Arc::new(Cut::new(job.weights.clone(), graph))
 }
 
 /// `NAME.rejected.onnx` beside `NAME.onnx`.

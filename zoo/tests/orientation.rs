@@ -58,7 +58,7 @@ fn both_orientations_compute_in_tract_what_they_compute_in_float64() {
         let expected = evaluate(&graph, &*weights, vec![image]).unwrap().remove(0);
 
         let metadata = Metadata {
-            architecture: BossNet::t0(),
+            architecture: BossNet::t0().into(),
             model: None,
             passes: passes.to_vec(),
             source: Source::StateDict("recipe".to_owned()),

@@ -27,7 +27,7 @@ fn every_network_gives_the_published_logits_through_its_file() {
         let net: BossNet = params.architecture.parse().unwrap();
         let weights = Arc::new(RecipeWeights::new(net.graph().params(), params.gain, params.seed));
         let metadata = Metadata {
-            architecture: net,
+            architecture: net.into(),
             model: None,
             passes: Pass::INFERENCE.to_vec(),
             source: Source::StateDict("recipe".to_owned()),

@@ -128,7 +128,7 @@ fn agreement() {
 
 fn write(target: &Path, net: BossNet, weights: SharedWeights, size: [usize; 2]) {
     let metadata = Metadata {
-        architecture: net,
+        architecture: net.into(),
         model: None,
         passes: Pass::INFERENCE.to_vec(),
         source: Source::StateDict("recipe".to_owned()),

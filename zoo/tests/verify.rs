@@ -23,7 +23,7 @@ fn verdict_after(fold: bool, change: impl FnOnce(&mut GraphProto)) -> Verdict {
     let graph = net.graph();
     let weights = Arc::new(RecipeWeights::new(graph.params(), recipe::SILU_GAIN, 0));
     let metadata = Metadata {
-        architecture: net,
+        architecture: net.into(),
         model: None,
         passes: if fold { Pass::INFERENCE.to_vec() } else { vec![Pass::StripDropPath] },
         source: Source::StateDict("recipe".to_owned()),

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use bossnas_model::pass;
-use bossnas_model::weights::SharedWeights;
+use bossnas_model::weights::{Cut, SharedWeights};
 
 use super::emit::{Initializer, emit};
 use super::proto::{GraphProto, NodeProto, TensorProto};
@@ -27,7 +28,9 @@ pub fn defects(path: &Path, source: &SharedWeights) -> Result<Vec<Defect>, OnnxE
     let model = decode(path)?;
     let Claims { metadata, options, .. } = Claims::read(path, &model)?.0;
     let file = model.graph.unwrap_or_default();
-    let (graph, weights) = pass::apply(&metadata.passes, &metadata.architecture.graph(), source.clone());
+    let graph = metadata.architecture.graph()?;
+    let weights: SharedWeights = Arc::new(Cut::new(source.clone(), &graph));
+    let (graph, weights) = pass::apply(&metadata.passes, &graph, weights);
     let expected = emit(&graph, options)?;
     let mut defects = nodes(&expected.nodes, &file.node);
     let tensors: HashMap<&str, &TensorProto> =

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bossnas_files::{ReadError, WriteError};
 use bossnas_model::shape::ShapeError;
+use bossnas_model::space::SpaceError;
 use bossnas_model::weights::WeightsError;
 
 /// Why an ONNX file could not be written or read.
@@ -15,6 +16,9 @@ pub enum OnnxError {
     /// The network does not run at this size.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// There is no network of this width.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
     /// A weight could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),

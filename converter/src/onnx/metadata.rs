@@ -4,7 +4,7 @@
 //! read back is input like any other: numbers are finite and within bounds, or the file is refused.
 
 use bossnas_files::Digest;
-use bossnas_model::arch::BossNet;
+use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::{Interpolation, Preprocessing};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ fn malformed(key: &str) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
     /// The network before any pass.
-    pub architecture: BossNet,
+    pub architecture: Architecture,
     /// Its name in the registry.
     pub model: Option<String>,
     /// The passes it went through, in order.

@@ -72,7 +72,7 @@ impl OnnxModel {
         let differs = |problem: String| OnnxError::Differs { path: path.to_owned(), problem };
         let (claims, digests) = Claims::read(path, &model)?;
         let file = model.graph.unwrap_or_default();
-        let unfolded = claims.metadata.architecture.graph();
+        let unfolded = claims.metadata.architecture.graph()?;
         // A pass never looks at numbers before they are read.
         let (graph, _) = pass::apply(&claims.metadata.passes, &unfolded, Arc::new(MemoryWeights::default()));
         let expected = emit(&graph, claims.options)?;

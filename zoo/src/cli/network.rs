@@ -8,7 +8,7 @@ use bossnas_converter::onnx::{Claims, Defect, OnnxError, OnnxModel, Source, defe
 use bossnas_model::graph::Graph;
 use bossnas_model::init::Initial;
 use bossnas_model::pass;
-use bossnas_model::weights::SharedWeights;
+use bossnas_model::weights::{Cut, SharedWeights};
 use bossnas_report::Failure;
 use bossnas_zoo::validate::Network;
 use bossnas_zoo::verify::check_size;
@@ -36,7 +36,7 @@ impl Claimed {
             Err(OnnxError::Foreign { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let graph = claims.metadata.architecture.graph();
+        let graph = claims.metadata.architecture.graph()?;
         let found = source(&claims, &graph, checkpoint, context)?;
         let (own, defects) = match OnnxModel::open(path) {
             Ok(model) => (Some((model.graph, model.weights)), Vec::new()),
@@ -50,6 +50,7 @@ impl Claimed {
         };
         let (network, weights) = match (found, own) {
             (Some((weights, origin)), _) => {
+                let weights: SharedWeights = Arc::new(Cut::new(weights, &graph));
                 let (written, written_weights) = pass::apply(&claims.metadata.passes, &graph, weights.clone());
                 (Some(Network { graph, weights, written, written_weights }), origin)
             }

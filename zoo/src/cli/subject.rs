@@ -164,7 +164,7 @@ impl Subject {
         // Weights from a seed are nobody's work.
         let trained = matches!(source, Source::StateDict(_));
         Metadata {
-            architecture: self.net.clone(),
+            architecture: self.net.clone().into(),
             model: self.name.clone(),
             passes: passes.to_vec(),
             source,

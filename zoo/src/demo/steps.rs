@@ -108,7 +108,7 @@ impl Demo {
     /// Exports the network with untrained weights and verifies the file.
     pub fn export(&self) -> Result<Exported, DemoError> {
         let metadata = Metadata {
-            architecture: self.net.clone(),
+            architecture: self.net.clone().into(),
             model: Some(NAME.to_owned()),
             passes: Pass::INFERENCE.to_vec(),
             source: Source::Untrained { seed: SEED },

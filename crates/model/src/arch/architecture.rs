@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::text::{Cursor, ParseError, quote};
 use super::{Architecture, BossNet, SearchNet, SearchPath, bossnet, paths};
+use crate::graph::Graph;
 use crate::space::{Space, SpaceError, hytra};
 
 impl Architecture {
@@ -21,6 +22,17 @@ impl Architecture {
         match self {
             Self::BossNet(net) => net.encoding().to_vec(),
             Self::Search(net) => net.path.stages(),
+        }
+    }
+}
+
+impl Architecture {
+    /// The network as a graph: input `image` of 3 channels; output `logits` of a BossNet, `features` of a path. Fails for a
+    /// path of a base width that its supernet cannot have.
+    pub fn graph(&self) -> Result<Graph, SpaceError> {
+        match self {
+            Self::BossNet(net) => Ok(net.graph()),
+            Self::Search(net) => Ok(net.supernet()?.features(&net.path)),
         }
     }
 }

@@ -161,3 +161,13 @@ impl Supernet for Mbconv {
         others.chain([format!("{layer}.downsample.{part}")]).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_is_rounded_half_to_even_and_is_never_nothing() {
+        assert_eq!([2, 3, 5, 6, 7, 10, 14, 16, 24].map(|input| gate(input).width), [1, 1, 1, 2, 2, 2, 4, 4, 6]);
+    }
+}

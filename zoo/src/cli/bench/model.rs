@@ -56,7 +56,7 @@ impl Model {
         let expected = expected(&file, &ports, &inputs, claimed.as_ref(), context)?;
         let cost = claimed.as_ref().and_then(|claimed| {
             let [height, width] = claimed.claims.options.size;
-            bossnas_model::cost::cost(&claimed.claims.metadata.architecture.graph(), height, width).ok()
+            bossnas_model::cost::cost(&claimed.claims.metadata.architecture.graph().ok()?, height, width).ok()
         });
         let source = SourceFile::open(&file.path)?;
         Ok(Self {

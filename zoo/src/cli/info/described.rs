@@ -133,7 +133,7 @@ impl Described {
         };
         Ok(Self {
             name: path.display().to_string(),
-            net: model.metadata.architecture,
+            net: model::network(model.metadata.architecture)?,
             size: Size { height, width },
             origin: Origin::Onnx { onnx },
         })

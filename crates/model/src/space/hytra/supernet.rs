@@ -72,39 +72,48 @@ impl Hytra {
         patches(layers, part, input, 1 << scale, fixed_channels(self.base))
     }
 
-    /// A block with all its entries; it goes on from the last of them.
-    fn block(&self, layers: &mut Layers, name: &str, op: u8, entries: &[Entry]) -> Option<Map> {
-        let scale = scale(op);
-        let (width, out) = (self.width(scale), self.channels(scale));
-        let shortcut_name = match block(op) {
+    /// A block that is entered by `entry`. The parameters of the `other` entry are declared too, where the published table
+    /// has them.
+    fn block(&self, layers: &mut Layers, name: &str, op: u8, other: Option<&Entry>, entry: &Entry) -> Map {
+        if let Some(other) = other {
+            self.shortcut(layers, name, op, other);
+        }
+        let shortcut = self.shortcut(layers, name, op, entry);
+        if let Some(other) = other {
+            self.enter(layers, name, op, other);
+        }
+        let entered = self.enter(layers, name, op, entry);
+        let out = self.channels(scale(op));
+        let branch = match block(op) {
+            Block::ResAtt => {
+                let heads = entered.channels / self.base;
+                let attend = Attend { heads, head_width: self.base, orientation: self.orientation };
+                layers.att_branch(name, entered, &attend, out)
+            }
+            Block::ResConv => layers.conv_branch(name, entered, out),
+        };
+        layers.join(name, branch, shortcut)
+    }
+
+    /// The input itself where neither map nor width change.
+    fn shortcut(&self, layers: &mut Layers, block_name: &str, op: u8, entry: &Entry) -> Map {
+        let out = self.channels(scale(op));
+        if !entry.from_larger && entry.input.channels == out {
+            return entry.input;
+        }
+        let module = match block(op) {
             Block::ResAtt => "shortcut",
             Block::ResConv => "downsample",
         };
-        // All shortcuts before all entries: the published order of their parameters.
-        let mut shortcut = None;
-        for entry in entries {
-            let name = format!("{name}.{shortcut_name}{}", entry.suffix());
-            let keeps = !entry.from_larger && entry.input.channels == out;
-            shortcut =
-                Some(if keeps { entry.input } else { layers.plain_shortcut(&name, entry.input, out, entry.stride()) });
+        layers.plain_shortcut(&format!("{block_name}.{module}{}", entry.suffix()), entry.input, out, entry.stride())
+    }
+
+    fn enter(&self, layers: &mut Layers, block_name: &str, op: u8, entry: &Entry) -> Map {
+        let width = self.width(scale(op));
+        match block(op) {
+            Block::ResAtt => layers.att_entry(block_name, entry.suffix(), entry.input, width, entry.stride()),
+            Block::ResConv => layers.conv_entry(block_name, entry.suffix(), entry.input, width, entry.stride()),
         }
-        let mut entered = None;
-        for entry in entries {
-            let (suffix, input, stride) = (entry.suffix(), entry.input, entry.stride());
-            entered = Some(match block(op) {
-                Block::ResAtt => layers.att_entry(name, suffix, input, width, stride),
-                Block::ResConv => layers.conv_entry(name, suffix, input, width, stride),
-            });
-        }
-        let branch = match block(op) {
-            Block::ResAtt => {
-                let heads = width / self.base;
-                let attend = Attend { heads, head_width: self.base, orientation: self.orientation };
-                layers.att_branch(name, entered?, &attend, out)
-            }
-            Block::ResConv => layers.conv_branch(name, entered?, out),
-        };
-        Some(layers.join(name, branch, shortcut?))
     }
 }
 
@@ -153,7 +162,7 @@ impl Supernet for Hytra {
             }
         };
         let name = format!("{}._mix_ops.{op}", at.name());
-        self.block(layers, &name, op, &[entry]).unwrap_or(input)
+        self.block(layers, &name, op, None, &entry)
     }
 
     fn channels_into_neck(&self, _stage: usize, op: u8) -> usize {
@@ -204,8 +213,7 @@ impl Supernet for Hytra {
                     let larger =
                         (scale + 1 < depth).then(|| Entry { input: of(self.channels(scale + 1)), from_larger: true });
                     let same = Entry { input: of(own), from_larger: false };
-                    let entries: Vec<Entry> = larger.into_iter().chain([same]).collect();
-                    self.block(layers, &format!("{}._mix_ops.{op}", at.name()), op, &entries);
+                    self.block(layers, &format!("{}._mix_ops.{op}", at.name()), op, larger.as_ref(), &same);
                 }
                 for scale in (0..depth).filter(|_| is_first(at)) {
                     self.downsample(layers, &at.name(), of(self.base), scale);
