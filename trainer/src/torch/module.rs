@@ -99,6 +99,12 @@ impl Module {
         &self.params[index]
     }
 
+    /// The running means of its batch norms with their names.
+    pub(super) fn running_means(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let params = self.graph.params().iter().zip(&self.params);
+        params.filter(|(param, _)| param.role == Role::RunningMean).map(|(param, mean)| (param.name.as_str(), mean))
+    }
+
     /// Runs the network on its inputs, each `[n, c, h, w]` (or `[n, c]` for a graph of features), and returns its outputs.
     pub fn forward(&self, inputs: &[Tensor], mode: &mut Mode<'_>) -> Result<Vec<Tensor>, TorchError> {
         self.check(inputs)?;
@@ -189,6 +195,7 @@ impl Module {
             self.graph.params().iter().position(is_count).map(|index| &self.params[index])
         });
         NormTensors {
+            name: &self.graph.param(params.mean).name,
             weight: tensor(params.weight),
             bias: tensor(params.bias),
             mean: tensor(params.mean),
@@ -215,7 +222,7 @@ impl Module {
                 let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
                 ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
             }
-            Op::BatchNorm { params, eps } => self.norm_tensors(params, *eps).apply(x, &mut mode.norm, index)?,
+            Op::BatchNorm { params, eps } => self.norm_tensors(params, *eps).apply(x, &mut mode.norm)?,
             &Op::Activation(activation) => ops::activation(x, activation, self.overwrites(index))?,
             &Op::MaxPool { kernel, stride, padding } => {
                 ops::max_pool(x, kernel as i64, stride as i64, padding as i64)?
@@ -253,7 +260,7 @@ impl Module {
         let x = values.get(nodes[conv].inputs[0].index())?;
         let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
         let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
-        let value = match tensors.fixed(&mode.norm, norm)? {
+        let value = match tensors.fixed(&mode.norm)? {
             Some((mean, var)) => {
                 let (factor, summand) = tensors.affine(mean, var)?;
                 let weight = weight.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;
@@ -261,7 +268,7 @@ impl Module {
             }
             None => {
                 let map = ops::conv2d(x, &weight, None, window)?;
-                tensors.apply(&map, &mut mode.norm, norm)?
+                tensors.apply(&map, &mut mode.norm)?
             }
         };
         values.0[self.graph.value_of(norm).index()] = Some(value);
@@ -277,14 +284,14 @@ impl Module {
         let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
         // Covariances are for float32.
         let short = match mode.precision {
-            Precision::Full => pooled_norm(x, &weight, &tensors, &mut mode.norm, norm)?,
+            Precision::Full => pooled_norm(x, &weight, &tensors, &mut mode.norm)?,
             Precision::Bf16 | Precision::Fp16 => None,
         };
         let value = match short {
             Some(value) => value,
             None => {
                 let map = ops::conv2d(x, &weight, None, Window { stride: 1, padding: 0, groups: 1 })?;
-                tensors.apply(&map, &mut mode.norm, norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
+                tensors.apply(&map, &mut mode.norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
             }
         };
         values.0[self.graph.value_of(pool).index()] = Some(value);

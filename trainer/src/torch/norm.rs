@@ -1,8 +1,11 @@
 //! Batch norms, and the statistics that an estimate keeps aside.
 
+use std::collections::HashMap;
+
 use tch::{Kind, TchError, Tensor};
 
 use super::mode::Norm;
+use super::module::Module;
 
 /// Mean and variance of each channel of one batch norm's input, `[channels]`; the variance is unbiased, as running ones are.
 #[derive(Debug)]
@@ -11,28 +14,35 @@ pub(super) struct Moments {
     pub(super) var: Tensor,
 }
 
-/// The statistics of one run, for each batch norm of a graph by the index of its node.
+/// The statistics of one run, for each batch norm by the name of its running mean.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    of: Vec<Option<Moments>>,
+    of: HashMap<String, Moments>,
 }
 
 impl Statistics {
-    pub(super) fn keep(&mut self, node: usize, moments: Moments) {
-        if self.of.len() <= node {
-            self.of.resize_with(node + 1, || None);
+    /// Mean 0 and variance 1 for each batch norm of a module: running statistics that were reset.
+    pub fn reset(module: &Module) -> Result<Self, TchError> {
+        let mut statistics = Self::default();
+        for (name, mean) in module.running_means() {
+            statistics.keep(name, Moments { mean: mean.f_zeros_like()?, var: mean.f_ones_like()? });
         }
-        self.of[node] = Some(moments);
+        Ok(statistics)
     }
 
-    pub(super) fn get(&self, node: usize) -> Result<&Moments, TchError> {
-        let missing = || TchError::Shape(format!("no statistics were estimated for node {node}"));
-        self.of.get(node).and_then(Option::as_ref).ok_or_else(missing)
+    pub(super) fn keep(&mut self, name: &str, moments: Moments) {
+        self.of.insert(name.to_owned(), moments);
+    }
+
+    fn get(&self, name: &str) -> Result<&Moments, TchError> {
+        self.of.get(name).ok_or_else(|| TchError::Shape(format!("no statistics were estimated for {name}")))
     }
 }
 
 /// The tensors of one batch norm.
 pub(super) struct NormTensors<'a> {
+    /// Name of the running mean.
+    pub(super) name: &'a str,
     pub(super) weight: &'a Tensor,
     pub(super) bias: &'a Tensor,
     pub(super) mean: &'a Tensor,
@@ -44,12 +54,12 @@ pub(super) struct NormTensors<'a> {
 
 impl NormTensors<'_> {
     /// The statistics to normalise with, when they do not depend on the input.
-    pub(super) fn fixed<'a>(&'a self, norm: &'a Norm<'_>, node: usize) -> Result<Option<(&'a Tensor, &'a Tensor)>, TchError> {
+    pub(super) fn fixed<'a>(&'a self, norm: &'a Norm<'_>) -> Result<Option<(&'a Tensor, &'a Tensor)>, TchError> {
         Ok(match norm {
             Norm::Train { .. } | Norm::Estimate(_) => None,
             Norm::Eval => Some((self.mean, self.var)),
             Norm::Given(statistics) => {
-                let moments = statistics.get(node)?;
+                let moments = statistics.get(self.name)?;
                 Some((&moments.mean, &moments.var))
             }
         })
@@ -63,7 +73,7 @@ impl NormTensors<'_> {
     }
 
     /// Lets running statistics follow those of a batch, or keeps the latter aside, as `norm` says.
-    pub(super) fn record(&self, norm: &mut Norm<'_>, node: usize, moments: Moments) -> Result<(), TchError> {
+    pub(super) fn record(&self, norm: &mut Norm<'_>, moments: Moments) -> Result<(), TchError> {
         match norm {
             Norm::Train { momentum, batches } => {
                 let (momentum, batches) = (*momentum, *batches);
@@ -73,7 +83,7 @@ impl NormTensors<'_> {
                     self.seen(batches)
                 })?;
             }
-            Norm::Estimate(statistics) => statistics.keep(node, moments),
+            Norm::Estimate(statistics) => statistics.keep(self.name, moments),
             Norm::Eval | Norm::Given(_) => {}
         }
         Ok(())
@@ -87,8 +97,8 @@ impl NormTensors<'_> {
     }
 
     /// The norm on a map `[n, c, h, w]` or on features `[n, c]`.
-    pub(super) fn apply(&self, input: &Tensor, norm: &mut Norm<'_>, node: usize) -> Result<Tensor, TchError> {
-        if let Some((mean, var)) = self.fixed(norm, node)? {
+    pub(super) fn apply(&self, input: &Tensor, norm: &mut Norm<'_>) -> Result<Tensor, TchError> {
+        if let Some((mean, var)) = self.fixed(norm)? {
             return self.native(input, mean, var, false, 0.0);
         }
         match norm {
@@ -96,7 +106,7 @@ impl NormTensors<'_> {
                 let mean = self.mean.f_zeros_like()?;
                 let var = self.var.f_zeros_like()?;
                 let output = self.native(input, &mean, &var, true, 1.0)?;
-                statistics.keep(node, Moments { mean, var });
+                statistics.keep(self.name, Moments { mean, var });
                 Ok(output)
             }
             Norm::Train { momentum, batches } => {

@@ -22,13 +22,12 @@ pub(super) fn pooled_norm(
     weight: &Tensor,
     tensors: &NormTensors<'_>,
     norm: &mut Norm<'_>,
-    node: usize,
 ) -> Result<Option<Tensor>, TchError> {
     let (n, c, h, w) = input.size4()?;
     let out = weight.size4()?.0;
     let matrix = weight.f_view([out, c])?;
     let pooled = input.f_mean_dim([2, 3].as_slice(), false, None)?;
-    let output = if let Some((mean, var)) = tensors.fixed(norm, node)? {
+    let output = if let Some((mean, var)) = tensors.fixed(norm)? {
         let (factor, summand) = tensors.affine(mean, var)?;
         pooled.f_linear(&matrix.f_mul(&factor.f_unsqueeze(1)?)?, Some(&summand))?
     } else {
@@ -49,7 +48,7 @@ pub(super) fn pooled_norm(
             let mean = matrix.f_mv(&mean)?.f_detach()?;
             Ok(Moments { mean, var: var.f_detach()?.f_mul_scalar(unbiased)? })
         })?;
-        tensors.record(norm, node, moments)?;
+        tensors.record(norm, moments)?;
         output
     };
     Ok(Some(output.f_view([n, out, 1, 1])?))

@@ -6,9 +6,12 @@
 
 mod fold_attention;
 mod fold_norm;
+mod pool_early;
 mod strip_drop_path;
 
 use std::collections::HashMap;
+
+pub use pool_early::pool_early;
 
 use crate::graph::{Graph, GraphBuilder, Node, NormParams, Op, ParamId, Role, ValueId};
 use crate::weights::{SharedWeights, Weights, WeightsError};

@@ -15,6 +15,7 @@ use bossnas_model::weights::Weights;
 use tch::Tensor;
 
 pub use learner::{Batch, BatchReport, Learner};
+pub(crate) use loss::{cosine_losses, normalised};
 pub use parts::{Part, Side, StagePaths};
 
 use crate::torch::{Mode, Module, Params, Placement, TorchError};
@@ -72,6 +73,11 @@ impl Siamese {
     /// A part of one side.
     pub(crate) fn module(&self, side: Side, part: Part) -> Result<&Module, TorchError> {
         self.modules.get(&(side, part)).ok_or_else(|| TorchError::NotLoaded(format!("{side:?} {part:?}")))
+    }
+
+    /// Binds another graph of one side's parameters.
+    pub(crate) fn bind(&self, side: Side, graph: Graph) -> Result<Module, TorchError> {
+        Ok(Module::bind(graph, &self.params, |name| side.name(name))?)
     }
 
     /// Runs parts of one side one after the other.

@@ -82,6 +82,8 @@ pub struct StagePaths {
     stage: usize,
     best: Vec<Vec<u8>>,
     candidates: Vec<Vec<u8>>,
+    /// Whether the stem depends on the first operation.
+    stem_varies: bool,
 }
 
 impl StagePaths {
@@ -96,7 +98,8 @@ impl StagePaths {
         if stage >= space.stages() {
             return Err(PathError::Stage { space: space.name(), stage: stage + 1, stages: space.stages() });
         }
-        Ok(Self { stage, candidates: space.paths(stage, before), best })
+        let stem_varies = matches!(space, Space::Nats(_));
+        Ok(Self { stage, candidates: space.paths(stage, before), best, stem_varies })
     }
 
     /// The same stage, with these paths alone.
@@ -120,12 +123,16 @@ impl StagePaths {
         self.best.last().and_then(|path| path.last()).copied()
     }
 
+    fn stem(&self, path: &[u8]) -> Option<Part> {
+        path.first().map(|&first| Part::Stem { first: if self.stem_varies { first } else { 0 } })
+    }
+
     /// The parts before the stage, stem included. Where the stage is the first, there are none: the stem of a path depends
     /// on its first operation.
     pub fn prefix(&self) -> Vec<Part> {
-        let Some(first) = self.best.first().and_then(|path| path.first()) else { return Vec::new() };
+        let Some(stem) = self.best.first().and_then(|path| self.stem(path)) else { return Vec::new() };
         let mut before = None;
-        let mut parts = vec![Part::Stem { first: *first }];
+        let mut parts = vec![stem];
         for (stage, path) in self.best.iter().enumerate() {
             for (layer, &op) in path.iter().enumerate() {
                 parts.push(Part::Layer { stage, layer, before, op });
@@ -137,7 +144,7 @@ impl StagePaths {
 
     /// The parts of a path of the stage from what the prefix gives to the map, the stem included where there is no prefix.
     pub fn body(&self, path: &[u8]) -> Vec<Part> {
-        let first = path.first().filter(|_| self.best.is_empty()).map(|&first| Part::Stem { first });
+        let first = self.stem(path).filter(|_| self.best.is_empty());
         let mut before = self.before();
         let layers = path.iter().enumerate().map(|(layer, &op)| {
             let part = Part::Layer { stage: self.stage, layer, before, op };

@@ -1,0 +1,190 @@
+//! How much memory a rating takes, before it begins.
+
+use bossnas_model::cost::cost;
+use bossnas_model::graph::{Graph, Op};
+use bossnas_model::shape::{self, ShapeError};
+
+use super::tree::Tree;
+use super::{Job, RateError};
+use crate::search::siamese::{Part, Side};
+use crate::torch::TorchError;
+
+/// Bytes of a float32.
+const ELEMENT: u64 = 4;
+
+/// Why a rating is not begun.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryError {
+    /// Not even the smallest chunk fits.
+    #[error("rating takes at least {} MB beside the weights, {} MB may be used", need / 1_000_000, limit / 1_000_000)]
+    TooLittle {
+        /// Bytes that are needed.
+        need: u64,
+        /// Bytes that may be used.
+        limit: u64,
+    },
+}
+
+/// What a rating holds at once beside the weights, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Of one image of the chunk, at each level of the tree: what a part puts out.
+    pub levels: Vec<u64>,
+    /// Of one image: what the largest part needs while it runs.
+    pub part: u64,
+    /// Of one image: what the blocks before the stage need while they run.
+    pub prefix: u64,
+    /// Of one image: what is read by the tree's roots.
+    pub input: u64,
+    /// Of one image: predictions of all candidates.
+    pub predictions: u64,
+    /// Images that statistics are estimated from, all at once.
+    pub bn_images: u64,
+}
+
+/// How a rating keeps within its limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Schedule {
+    /// Images of a chunk.
+    pub(super) chunk: usize,
+    /// For each level of the tree, whether what its parts put out is held for all their children, or computed again for
+    /// each of them.
+    pub(super) hold: Vec<bool>,
+}
+
+impl Need {
+    /// The needs of a job, from the shapes of all that it computes.
+    pub fn of(job: &Job<'_>) -> Result<Self, RateError> {
+        Self::of_tree(job, &Tree::of(job.stage))
+    }
+
+    pub(super) fn of_tree(job: &Job<'_>, tree: &Tree) -> Result<Self, RateError> {
+        let size = job.bn_images.size();
+        let [bn, views, _, h, w] = size[..] else {
+            return Err(RateError::Images(format!("the images for statistics are {size:?}")));
+        };
+        let image = [1, 3, h as usize, w as usize];
+        let graph = |side: Side, part: Part| job.siamese.module(side, part).map(crate::torch::Module::graph);
+        let (mut map, mut prefix) = (image, 0);
+        for part in job.stage.prefix() {
+            let peak = Peak::of(graph(Side::Target, part)?, map)?;
+            (map, prefix) = (peak.output, prefix.max(peak.bytes));
+        }
+        let input = bytes(&map);
+        let mut need = Self {
+            levels: vec![0; tree.levels()],
+            part: 0,
+            prefix,
+            input,
+            predictions: 0,
+            bn_images: (bn * if job.bn_input()?.size()[0] > bn { views } else { 1 }) as u64,
+        };
+        let mut reads = vec![map; tree.nodes.len()];
+        for (index, node) in tree.nodes.iter().enumerate() {
+            let peak = Peak::of(graph(Side::Online, node.part)?, reads[index])?;
+            need.part = need.part.max(peak.bytes);
+            need.levels[node.level] = need.levels[node.level].max(bytes(&peak.output));
+            node.children.iter().for_each(|&child| reads[child] = peak.output);
+            if let Some((_, project)) = node.leaf {
+                let peak = Peak::of(graph(Side::Online, project)?, peak.output)?;
+                need.part = need.part.max(peak.bytes);
+                need.predictions += bytes(&peak.output);
+            }
+        }
+        Ok(need)
+    }
+
+    /// What plain rating holds for a batch of `n` images: the largest part's needs, of one view and one side at a time.
+    pub fn plain(&self, n: u64) -> u64 {
+        (self.part.max(self.prefix) + self.input) * n.max(self.bn_images)
+    }
+
+    /// What sharing holds with chunks of `chunk` images: the estimation batch or a chunk, whichever is more.
+    fn shared(&self, chunk: u64, hold: &[bool]) -> u64 {
+        let held: u64 = self.levels.iter().zip(hold).filter(|(_, hold)| **hold).map(|(bytes, _)| bytes).sum();
+        let walk = self.input + held + self.part;
+        let estimation = self.bn_images * walk.max(self.prefix);
+        let evaluation = chunk * (walk.max(self.prefix) + self.predictions);
+        estimation.max(evaluation)
+    }
+
+    /// The largest chunk and as much held as the limit allows, of `images` images at the most.
+    pub(super) fn schedule(&self, images: usize, limit: u64) -> Result<Schedule, MemoryError> {
+        let mut hold = vec![true; self.levels.len()];
+        // What takes most is given up first.
+        while self.shared(1, &hold) > limit {
+            let largest = (0..hold.len()).filter(|&level| hold[level]).max_by_key(|&level| self.levels[level]);
+            match largest {
+                Some(level) => hold[level] = false,
+                None => return Err(MemoryError::TooLittle { need: self.shared(1, &hold), limit }),
+            }
+        }
+        let fits = |chunk: &usize| self.shared(*chunk as u64, &hold) <= limit;
+        let mut chunk = images.max(1);
+        while chunk > 1 && !fits(&chunk) {
+            chunk = chunk.div_ceil(2);
+        }
+        Ok(Schedule { chunk, hold })
+    }
+}
+
+/// What a graph needs for one image.
+struct Peak {
+    output: [usize; 4],
+    bytes: u64,
+}
+
+impl Peak {
+    fn of(graph: &Graph, input: [usize; 4]) -> Result<Self, TorchError> {
+        let shapes = shape::infer(graph, &[input])?;
+        let output = graph.outputs().first().and_then(|value| shapes.get(value.index())).cloned().unwrap_or_default();
+        let extent = |index: usize| output.get(index).copied().unwrap_or(1);
+        let output = std::array::from_fn(extent);
+        let attention = graph.nodes().iter().enumerate().filter_map(|(index, node)| match node.op {
+            Op::Attention { heads, .. } => {
+                let pixels: u64 = shapes[graph.value_of(index).index()][2..].iter().map(|&e| e as u64).product();
+                Some(2 * heads as u64 * pixels * pixels * ELEMENT)
+            }
+            _ => None,
+        });
+        let live = cost(graph, input[2], input[3]).map_err(|error: ShapeError| TorchError::from(error))?;
+        Ok(Self { output, bytes: live.peak_activation_bytes + attention.max().unwrap_or(0) })
+    }
+}
+
+fn bytes(shape: &[usize; 4]) -> u64 {
+    shape.iter().map(|&extent| extent as u64).product::<u64>() * ELEMENT
+}
+
+/// Bytes that the system can still give, where it says so.
+pub fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn need() -> Need {
+        Need { levels: vec![100, 50, 10], part: 200, prefix: 300, input: 20, predictions: 5, bn_images: 2 }
+    }
+
+    #[test]
+    fn all_is_held_where_there_is_room_and_chunks_are_halved_until_they_fit() {
+        // 20 + 160 + 200 an image, and 5 for its predictions.
+        assert_eq!(need().schedule(64, 64 * 385).unwrap(), Schedule { chunk: 64, hold: vec![true; 3] });
+        assert_eq!(need().schedule(64, 64 * 385 - 1).unwrap().chunk, 32);
+    }
+
+    #[test]
+    fn what_takes_most_is_computed_again_before_rating_is_given_up() {
+        // The estimation batch alone: two images of 380 each.
+        let schedule = need().schedule(64, 759).unwrap();
+        assert_eq!(schedule.hold, [false, true, true]);
+        let error = need().schedule(64, 599).unwrap_err();
+        assert_eq!(error, MemoryError::TooLittle { need: 600, limit: 599 });
+    }
+}

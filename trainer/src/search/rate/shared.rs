@@ -1,0 +1,204 @@
+//! Rating with everything shared that can be.
+
+use std::collections::HashMap;
+
+use bossnas_model::pass::pool_early;
+use tch::Tensor;
+
+use super::memory::{Need, Schedule};
+use super::tree::Tree;
+use super::{Job, Prefix, RateError, Rated, Ratings, crossed_losses};
+use crate::search::siamese::{Part, Side};
+use crate::torch::{Mode, Module, Norm, Statistics, TorchError};
+
+/// The scores of all candidates, within `limit` bytes beside the weights.
+pub fn shared(job: &Job<'_>, limit: u64) -> Result<Ratings, RateError> {
+    job.check()?;
+    let tree = Tree::of(job.stage);
+    let rows = Rows::of(job.images);
+    let schedule = Need::of_tree(job, &tree)?.schedule(rows.len(), limit)?;
+    tch::no_grad(|| {
+        let prefix = job.prefix(&job.bn_input()?)?;
+        let mut walk = Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails: HashMap::new() };
+        walk.estimate(Side::Target, &prefix)?;
+        walk.estimate(Side::Online, &prefix)?;
+        let scores = evaluate(&mut walk, &prefix, &rows, &schedule)?;
+        let rated = job.stage.candidates().iter().zip(scores).map(|(path, score)| Rated { path: path.clone(), score });
+        Ok(Ratings(rated.collect()))
+    })
+}
+
+/// The images of all batches one after the other.
+struct Rows<'a> {
+    batches: &'a [Tensor],
+    /// Of each image its batch and its place in it.
+    places: Vec<(usize, i64)>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(batches: &'a [Tensor]) -> Self {
+        let numbered = batches.iter().enumerate();
+        let places = numbered.flat_map(|(batch, images)| (0..images.size()[0]).map(move |image| (batch, image)));
+        Self { batches, places: places.collect() }
+    }
+
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Both views of a range of images, first ones before second ones: `[2 n, 3, h, w]`.
+    fn views(&self, range: std::ops::Range<usize>) -> Result<Tensor, TorchError> {
+        let places = &self.places[range];
+        let mut views = Vec::new();
+        for view in [0, 1] {
+            let of_batch = |batch: usize| {
+                let images: Vec<i64> = places.iter().filter(|place| place.0 == batch).map(|place| place.1).collect();
+                (images.first().copied().unwrap_or(0), images.len() as i64)
+            };
+            let batches = places.first().map_or(0, |place| place.0)..=places.last().map_or(0, |place| place.0);
+            for batch in batches {
+                let (start, count) = of_batch(batch);
+                views.push(self.batches[batch].f_select(1, view)?.f_narrow(0, start, count)?);
+            }
+        }
+        Ok(Tensor::f_cat(&views, 0)?)
+    }
+
+    /// What an image's loss counts in the mean over batches of the mean over images.
+    fn weight(&self, row: usize) -> f64 {
+        let (batch, _) = self.places[row];
+        1.0 / self.batches[batch].size()[0] as f64 / self.batches.len() as f64
+    }
+}
+
+/// The scores: chunk by chunk the targets of all paths, then the predictions.
+fn evaluate(walk: &mut Walk<'_>, prefix: &Prefix, rows: &Rows<'_>, schedule: &Schedule) -> Result<Vec<f64>, TorchError> {
+    let job = walk.job;
+    let candidates = job.stage.candidates().len();
+    let mut scores = vec![0.0; candidates];
+    for start in (0..rows.len()).step_by(schedule.chunk) {
+        let range = start..rows.len().min(start + schedule.chunk);
+        let input = job.through_prefix(prefix, &rows.views(range.clone())?)?;
+        let mut sum: Option<Tensor> = None;
+        walk.evaluate(Side::Target, &input, &mut |_, projection| {
+            let counted = job.counted(&projection)?;
+            sum = Some(match sum.take() {
+                Some(sum) => sum.f_add(&counted)?,
+                None => counted,
+            });
+            Ok(())
+        })?;
+        let Some(targets) = sum else { continue };
+        let targets = targets.f_div_scalar(candidates as f64)?;
+        walk.evaluate(Side::Online, &input, &mut |candidate, prediction| {
+            let losses = crossed_losses(&prediction, &targets)?;
+            let weighted = losses.iter().zip(range.clone()).map(|(loss, row)| loss * rows.weight(row));
+            scores[candidate] += weighted.sum::<f64>();
+            Ok(())
+        })?;
+    }
+    Ok(scores)
+}
+
+/// A walk over the tree, depth first.
+struct Walk<'a> {
+    job: &'a Job<'a>,
+    tree: &'a Tree,
+    /// For each level, whether a value is held for all children.
+    hold: &'a [bool],
+    /// The statistics of each node and of what projects and predicts a candidate.
+    estimated: HashMap<(Side, usize), Estimated>,
+    /// The last layer with its projection, pooled as early as can be.
+    tails: HashMap<(Side, Part, Part), Module>,
+}
+
+/// The statistics of a node.
+#[derive(Default)]
+struct Estimated {
+    /// Of the layer, and of what projects its map where a candidate ends.
+    layer: Statistics,
+    /// Of the predictor, where a candidate of the online side ends.
+    prediction: Statistics,
+}
+
+/// What is done with what a candidate gives.
+type Finish<'f> = &'f mut dyn FnMut(usize, Tensor) -> Result<(), TorchError>;
+
+impl Walk<'_> {
+    /// Estimates the statistics of every node of one side.
+    fn estimate(&mut self, side: Side, prefix: &Prefix) -> Result<(), TorchError> {
+        for &root in &self.tree.roots {
+            self.estimate_node(side, root, &prefix.estimated)?;
+        }
+        Ok(())
+    }
+
+    fn estimate_node(&mut self, side: Side, index: usize, input: &Tensor) -> Result<(), TorchError> {
+        let node = &self.tree.nodes[index];
+        let mut estimated = Estimated::default();
+        let layer = self.job.siamese.module(side, node.part)?;
+        let mut value = layer.forward_one(input, &mut Mode::with(Norm::Estimate(&mut estimated.layer)))?;
+        if let Some((_, project)) = node.leaf {
+            let module = self.job.siamese.module(side, project)?;
+            let projection = module.forward_one(&value, &mut Mode::with(Norm::Estimate(&mut estimated.layer)))?;
+            if side == Side::Online {
+                estimated.prediction = self.job.predictor_statistics(&projection)?;
+            }
+        }
+        self.estimated.insert((side, index), estimated);
+        let held = self.hold[node.level] || node.children.len() < 2;
+        for (number, &child) in node.children.iter().enumerate() {
+            if number > 0 && !held {
+                value = layer.forward_one(input, &mut Mode::with(Norm::Given(&self.estimated[&(side, index)].layer)))?;
+            }
+            self.estimate_node(side, child, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Runs every candidate of one side on what the blocks before the stage gave: its projection on the target's side, its
+    /// prediction on the online one.
+    fn evaluate(&mut self, side: Side, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
+        for &root in &self.tree.roots {
+            self.evaluate_node(side, root, input, finish)?;
+        }
+        Ok(())
+    }
+
+    fn evaluate_node(&mut self, side: Side, index: usize, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
+        let node = &self.tree.nodes[index];
+        if let Some((candidate, project)) = node.leaf {
+            self.ready_tail(side, node.part, project)?;
+            let estimated = &self.estimated[&(side, index)];
+            let tail = &self.tails[&(side, node.part, project)];
+            let mut value = tail.forward_one(input, &mut Mode::with(Norm::Given(&estimated.layer)))?;
+            if side == Side::Online {
+                let head = self.job.siamese.module(side, self.job.stage.prediction())?;
+                value = head.forward_one(&value, &mut Mode::with(Norm::Given(&estimated.prediction)))?;
+            }
+            return finish(candidate, value);
+        }
+        let layer = self.job.siamese.module(side, node.part)?;
+        let run = |walk: &Self| -> Result<Tensor, TorchError> {
+            layer.forward_one(input, &mut Mode::with(Norm::Given(&walk.estimated[&(side, index)].layer)))
+        };
+        let mut value = run(self)?;
+        for (number, &child) in node.children.iter().enumerate() {
+            if number > 0 && !self.hold[node.level] {
+                value = run(self)?;
+            }
+            self.evaluate_node(side, child, &value, finish)?;
+        }
+        Ok(())
+    }
+
+    /// Binds a last layer with its projection, once.
+    fn ready_tail(&mut self, side: Side, layer: Part, project: Part) -> Result<(), TorchError> {
+        if !self.tails.contains_key(&(side, layer, project)) {
+            let space = self.job.siamese.space();
+            let graph = pool_early(&layer.graph(space).then(project.graph(space)));
+            self.tails.insert((side, layer, project), self.job.siamese.bind(side, graph)?);
+        }
+        Ok(())
+    }
+}
