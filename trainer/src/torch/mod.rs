@@ -21,10 +21,12 @@ mod ops;
 mod params;
 mod plan;
 mod pooled;
+mod shared;
 mod transfer;
 
 pub use mode::{DropPath, Mode, Norm, Precision};
 pub use module::{Module, TorchError};
 pub use norm::Statistics;
 pub use params::{Misfit, Misfits, Params, Placement};
+pub use shared::Shared;
 pub use transfer::{from_f32, to_f32};

@@ -6,6 +6,7 @@ use bossnas_torch_shim::Autocast;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::norm::Statistics;
+use super::shared::Shared;
 
 /// Which statistics batch norms normalise with.
 #[derive(Debug)]
@@ -85,6 +86,8 @@ pub struct Mode<'a> {
     pub precision: Precision,
     /// Maps with the channels of a pixel side by side, which is what most convolutions are fastest with.
     pub channels_last: bool,
+    /// What is taken from, and left for, other networks that read the same input.
+    pub shared: Option<&'a mut Shared>,
 }
 
 impl Mode<'_> {
@@ -102,6 +105,6 @@ impl Mode<'_> {
 impl<'a> Mode<'a> {
     /// Float32, channels last, no branch dropped.
     pub fn with(norm: Norm<'a>) -> Self {
-        Self { norm, drop_path: None, precision: Precision::Full, channels_last: true }
+        Self { norm, drop_path: None, precision: Precision::Full, channels_last: true, shared: None }
     }
 }

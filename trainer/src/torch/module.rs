@@ -48,7 +48,6 @@ fn first_line(error: &TchError) -> String {
 pub struct Module {
     graph: Graph,
     plan: Plan,
-    last_uses: Vec<usize>,
     params: Vec<Tensor>,
 }
 
@@ -80,7 +79,7 @@ impl Module {
         if !misfits.is_empty() {
             return Err(Misfits(misfits));
         }
-        Ok(Self { plan: Plan::of(&graph), last_uses: graph.last_uses(), graph, params: tensors })
+        Ok(Self { plan: Plan::of(&graph), graph, params: tensors })
     }
 
     /// The graph.
@@ -97,6 +96,11 @@ impl Module {
     /// The tensor of a parameter or buffer, by its position in the graph's table.
     pub fn tensor(&self, index: usize) -> &Tensor {
         &self.params[index]
+    }
+
+    /// What its nodes do, as far as other networks may do the same.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.plan.keys.iter().flatten().map(String::as_str)
     }
 
     /// The running means of its batch norms with their names.
@@ -116,27 +120,25 @@ impl Module {
             *slot = Some(if is_map { bossnas_torch_shim::channels_last(input)? } else { input.shallow_clone() });
         }
         for step in &self.plan.steps {
-            let last = match *step {
-                Step::Node(node) => {
-                    self.node(node, &mut values, mode)?;
-                    node
+            match *step {
+                Step::Node(node) => self.node(node, &mut values, mode)?,
+                Step::Again { node, earlier } => {
+                    let value = values.get(self.graph.value_of(earlier).index())?.shallow_clone();
+                    values.0[self.graph.value_of(node).index()] = Some(value);
                 }
-                Step::ConvNorm { conv, norm } => {
-                    self.conv_norm(conv, norm, &mut values, mode)?;
-                    norm
+                Step::ConvNorm { conv, norm } => self.conv_norm(conv, norm, &mut values, mode)?,
+                Step::PooledNorm { conv, norm, pool } => self.pooled_norm([conv, norm, pool], &mut values, mode)?,
+                Step::ConvNormLinear { conv, norm, flatten, linear } => {
+                    self.conv_norm_linear([conv, norm, flatten, linear], &mut values, mode)?;
                 }
-                Step::PooledNorm { conv, norm, pool } => {
-                    self.pooled_norm([conv, norm, pool], &mut values, mode)?;
-                    pool
-                }
-            };
-            for &value in &self.graph.nodes()[last].inputs {
+            }
+            let nodes = step.nodes();
+            let last = nodes.last().copied().unwrap_or(0);
+            for value in nodes.iter().flat_map(|&node| &self.graph.nodes()[node].inputs) {
                 self.let_go(value.index(), last, &mut values);
             }
-            if let Step::ConvNorm { conv, .. } | Step::PooledNorm { conv, .. } = *step {
-                for &value in &self.graph.nodes()[conv].inputs {
-                    self.let_go(value.index(), last, &mut values);
-                }
+            if let Step::Again { earlier, .. } = *step {
+                self.let_go(self.graph.value_of(earlier).index(), last, &mut values);
             }
         }
         let outputs = self.graph.outputs().iter().map(|value| Ok(values.get(value.index())?.shallow_clone()));
@@ -167,7 +169,7 @@ impl Module {
 
     /// Drops a value whose last reader was node `done` or an earlier one.
     fn let_go(&self, value: usize, done: usize, values: &mut Values) {
-        if self.last_uses[value] <= done {
+        if self.plan.last_uses[value] <= done {
             values.0[value] = None;
         }
     }
@@ -218,17 +220,25 @@ impl Module {
         let x = values.get(node.inputs[0].index())?;
         let value = match &node.op {
             &Op::Conv2d { weight, bias, stride, padding, groups } => {
-                let bias = bias.map(|id| self.param(id)).transpose()?;
                 let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
-                ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
+                match self.shared_conv(index, weight, window, x, mode)? {
+                    Some(value) => value,
+                    None => {
+                        let bias = bias.map(|id| self.param(id)).transpose()?;
+                        ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
+                    }
+                }
             }
             Op::BatchNorm { params, eps } => self.norm_tensors(params, *eps).apply(x, &mut mode.norm)?,
-            &Op::Activation(activation) => ops::activation(x, activation, self.overwrites(index))?,
-            &Op::MaxPool { kernel, stride, padding } => {
-                ops::max_pool(x, kernel as i64, stride as i64, padding as i64)?
+            &Op::Activation(activation) => {
+                let compute = || ops::activation(x, activation, self.overwrites(index));
+                self.shared(index, mode, compute)?
             }
-            &Op::AvgPool { window } => ops::avg_pool(x, window as i64)?,
-            Op::GlobalAvgPool => x.f_mean_dim([2, 3].as_slice(), true, None)?,
+            &Op::MaxPool { kernel, stride, padding } => {
+                self.shared(index, mode, || ops::max_pool(x, kernel as i64, stride as i64, padding as i64))?
+            }
+            &Op::AvgPool { window } => self.shared(index, mode, || ops::avg_pool(x, window as i64))?,
+            Op::GlobalAvgPool => self.shared(index, mode, || x.f_mean_dim([2, 3].as_slice(), true, None))?,
             Op::Flatten => x.f_flatten(1, -1)?,
             &Op::Linear { weight, bias } => {
                 let bias = bias.map(|id| self.param(id)).transpose()?;
@@ -250,6 +260,42 @@ impl Module {
         Ok(())
     }
 
+    /// The value of a node, from other networks where they have it too.
+    fn shared(
+        &self,
+        index: usize,
+        mode: &mut Mode<'_>,
+        compute: impl Fn() -> Result<Tensor, TchError>,
+    ) -> Result<Tensor, TchError> {
+        let value = match &mut mode.shared {
+            Some(shared) => shared.value(self.plan.keys[index].as_deref(), &compute)?,
+            None => None,
+        };
+        value.map_or_else(compute, Ok)
+    }
+
+    /// The value of a convolution without bias, when other networks have it too: of the full width the first channels.
+    fn shared_conv(
+        &self,
+        index: usize,
+        weight: ParamId,
+        window: Window,
+        x: &Tensor,
+        mode: &mut Mode<'_>,
+    ) -> Result<Option<Tensor>, TchError> {
+        let Some(shared) = &mut mode.shared else { return Ok(None) };
+        let used = &self.graph.param(weight).shape;
+        let whole = || {
+            let mut all = self.params[weight.index()].shallow_clone();
+            for (dim, &extent) in used.iter().enumerate().skip(1) {
+                all = all.f_narrow(dim as i64, 0, extent as i64)?;
+            }
+            ops::conv2d(x, &all, None, window)
+        };
+        let whole = shared.value(self.plan.keys[index].as_deref(), whole)?;
+        whole.map(|whole| whole.f_narrow(1, 0, used[0] as i64)).transpose()
+    }
+
     fn conv_norm(&self, conv: usize, norm: usize, values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
         let nodes = self.graph.nodes();
         let (&Op::Conv2d { weight, stride, padding, groups, .. }, Op::BatchNorm { params, eps }) =
@@ -259,20 +305,60 @@ impl Module {
         };
         let x = values.get(nodes[conv].inputs[0].index())?;
         let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+        let shared = self.shared_conv(conv, weight, window, x, mode)?;
         let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
         let value = match tensors.fixed(&mode.norm)? {
             Some((mean, var)) => {
                 let (factor, summand) = tensors.affine(mean, var)?;
-                let weight = weight.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;
-                ops::conv2d(x, &weight, Some(&summand), window)?
+                let factor = factor.f_view([-1, 1, 1, 1])?;
+                match shared {
+                    Some(map) => {
+                        let spread = [1, -1, 1, 1];
+                        summand.f_view(spread)?.f_addcmul(&map, &factor.f_view(spread)?)?
+                    }
+                    None => ops::conv2d(x, &weight.f_mul(&factor)?, Some(&summand), window)?,
+                }
             }
             None => {
-                let map = ops::conv2d(x, &weight, None, window)?;
+                let map = shared.map_or_else(|| ops::conv2d(x, &weight, None, window), Ok)?;
                 tensors.apply(&map, &mut mode.norm)?
             }
         };
         values.0[self.graph.value_of(norm).index()] = Some(value);
         Ok(())
+    }
+
+    /// With fixed statistics one matrix, where it is cheaper to multiply the layers' matrices than to run them in turn.
+    fn conv_norm_linear(&self, nodes: [usize; 4], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let [conv, norm, flatten, linear] = nodes;
+        let of = self.graph.nodes();
+        let (&Op::Conv2d { weight, .. }, Op::BatchNorm { params, eps }, &Op::Linear { weight: outer, bias }) =
+            (&of[conv].op, &of[norm].op, &of[linear].op)
+        else {
+            return Err(TchError::Shape("a step that is no convolution with a norm and a linear layer".to_owned()));
+        };
+        let x = values.get(of[conv].inputs[0].index())?;
+        let (rows, channels, h, w) = x.size4()?;
+        let tensors = self.norm_tensors(params, *eps);
+        match tensors.fixed(&mode.norm)? {
+            Some((mean, var)) if h * w == 1 && rows > channels => {
+                let (inner, outer) = (self.param(weight)?, self.param(outer)?);
+                let (factor, summand) = tensors.affine(mean, var)?;
+                let inner = inner.f_view([-1, channels])?.f_mul(&factor.f_unsqueeze(1)?)?;
+                let (matrix, mut shift) = (outer.f_matmul(&inner)?, outer.f_mv(&summand)?);
+                if let Some(bias) = bias {
+                    shift = shift.f_add(&self.param(bias)?)?;
+                }
+                let value = x.f_view([rows, channels])?.f_linear(&matrix, Some(&shift))?;
+                values.0[self.graph.value_of(linear).index()] = Some(value);
+                Ok(())
+            }
+            _ => {
+                self.conv_norm(conv, norm, values, mode)?;
+                self.node(flatten, values, mode)?;
+                self.node(linear, values, mode)
+            }
+        }
     }
 
     fn pooled_norm(&self, [conv, norm, pool]: [usize; 3], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {

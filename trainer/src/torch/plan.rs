@@ -14,6 +14,25 @@ pub(super) enum Step {
         /// The batch norm.
         norm: usize,
     },
+    /// A pointwise convolution of a map that was pooled, its batch norm, and the linear layer that alone reads them once
+    /// flattened. With fixed statistics the three are one matrix.
+    ConvNormLinear {
+        /// The convolution.
+        conv: usize,
+        /// The batch norm.
+        norm: usize,
+        /// What flattens.
+        flatten: usize,
+        /// The linear layer.
+        linear: usize,
+    },
+    /// The same activation of the same value as an earlier node.
+    Again {
+        /// The node.
+        node: usize,
+        /// The earlier one.
+        earlier: usize,
+    },
     /// A 1x1 convolution, the batch norm that alone reads it, and the global average pool that alone reads that. Pooling
     /// commutes with both, so the convolution runs on one pixel an image; see [`pooled`](super::pooled).
     PooledNorm {
@@ -32,6 +51,10 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// For each value, how often it is read or put out.
     pub(super) uses: Vec<usize>,
+    /// For each node that does the same in any network that has it, given the same input: what it does, in words.
+    pub(super) keys: Vec<Option<String>>,
+    /// For each value, the last node that reads it, or whose value is the same.
+    pub(super) last_uses: Vec<usize>,
 }
 
 impl Plan {
@@ -48,26 +71,75 @@ impl Plan {
                 }
             }
         }
-        let mut steps = Vec::with_capacity(nodes.len());
+        let (mut steps, mut last_uses) = (Vec::with_capacity(nodes.len()), graph.last_uses());
         let mut done = vec![false; nodes.len()];
         for index in 0..nodes.len() {
             if done[index] {
                 continue;
             }
-            let step = step_at(graph, &reader, index);
-            let last = match step {
-                Step::Node(_) => index,
-                Step::ConvNorm { norm, .. } => norm,
-                Step::PooledNorm { norm, pool, .. } => {
-                    done[norm] = true;
-                    pool
+            let step = match same_activation(graph, index) {
+                Some(earlier) => {
+                    let value = graph.value_of(earlier).index();
+                    last_uses[value] = last_uses[value].max(index);
+                    Step::Again { node: index, earlier }
                 }
+                None => step_at(graph, &reader, index),
             };
-            done[last] = true;
+            step.nodes().into_iter().for_each(|node| done[node] = true);
             steps.push(step);
         }
-        Self { steps, uses }
+        Self { steps, uses, keys: keys(graph), last_uses }
     }
+}
+
+impl Step {
+    /// The nodes that it stands for, in their order.
+    pub(super) fn nodes(&self) -> Vec<usize> {
+        match *self {
+            Self::Node(node) | Self::Again { node, .. } => vec![node],
+            Self::ConvNorm { conv, norm } => vec![conv, norm],
+            Self::PooledNorm { conv, norm, pool } => vec![conv, norm, pool],
+            Self::ConvNormLinear { conv, norm, flatten, linear } => vec![conv, norm, flatten, linear],
+        }
+    }
+}
+
+/// What nodes do, as far as it follows from the graph's first input alone and not from statistics. A convolution is named by
+/// its weight, whatever its width: of a slimmable one the wider output begins with the narrower.
+fn keys(graph: &Graph) -> Vec<Option<String>> {
+    let mut keys: Vec<Option<String>> = Vec::with_capacity(graph.nodes().len());
+    for node in graph.nodes() {
+        let input = node.inputs[0];
+        let of_input = match input.index().checked_sub(graph.inputs().len()) {
+            None => (input.index() == 0).then(|| "input".to_owned()),
+            // Behind a slimmable convolution widths differ.
+            Some(made_by) => keys[made_by].clone().filter(|_| !matches!(graph.nodes()[made_by].op, Op::Conv2d { .. })),
+        };
+        let key = |does: String| of_input.map(|of_input| format!("{does} of {of_input}"));
+        keys.push(match &node.op {
+            Op::Conv2d { weight, bias: None, stride, padding, groups } => {
+                key(format!("{} {stride} {padding} {groups}", graph.param(*weight).name))
+            }
+            Op::Activation(_) | Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => key(format!("{:?}", node.op)),
+            Op::Conv2d { .. }
+            | Op::BatchNorm { .. }
+            | Op::Flatten
+            | Op::Linear { .. }
+            | Op::Shift { .. }
+            | Op::Add
+            | Op::Mul
+            | Op::Attention { .. }
+            | Op::DropPath { .. } => None,
+        });
+    }
+    keys
+}
+
+/// An earlier node that is the same activation of the same value.
+fn same_activation(graph: &Graph, index: usize) -> Option<usize> {
+    let node = &graph.nodes()[index];
+    let is_same = |earlier: &Node| earlier.inputs == node.inputs && earlier.op == node.op;
+    matches!(node.op, Op::Activation(_)).then(|| graph.nodes()[..index].iter().position(is_same))?
 }
 
 /// The step that begins at a node. What a step takes along is read by nothing else, so that taking it early is sound.
@@ -79,7 +151,15 @@ fn step_at(graph: &Graph, reader: &[Option<usize>], conv: usize) -> Step {
     };
     let pool = reader[norm].filter(|&index| matches!(nodes[index].op, Op::GlobalAvgPool));
     match pool {
-        Some(pool) if is_pointwise(graph, &nodes[conv]) => Step::PooledNorm { conv, norm, pool },
+        Some(pool) if is_pointwise(graph, &nodes[conv]) => return Step::PooledNorm { conv, norm, pool },
+        _ => {}
+    }
+    let flatten = reader[norm].filter(|&index| matches!(nodes[index].op, Op::Flatten));
+    let linear = flatten.and_then(|flatten| reader[flatten]).filter(|&index| matches!(nodes[index].op, Op::Linear { .. }));
+    match (flatten, linear) {
+        (Some(flatten), Some(linear)) if is_pointwise(graph, &nodes[conv]) => {
+            Step::ConvNormLinear { conv, norm, flatten, linear }
+        }
         _ => Step::ConvNorm { conv, norm },
     }
 }

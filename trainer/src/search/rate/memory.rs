@@ -25,19 +25,21 @@ pub enum MemoryError {
     },
 }
 
-/// What a rating holds at once beside the weights, in bytes.
+/// What a rating holds at once beside the weights, in bytes. An image is one view of one picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// Of one image of the chunk, at each level of the tree: what a part puts out.
     pub levels: Vec<u64>,
     /// Of one image: what the largest part needs while it runs.
     pub part: u64,
+    /// Of one image: what the largest part needs when maps are projected before they are pooled.
+    pub whole_part: u64,
     /// Of one image: what the blocks before the stage need while they run.
     pub prefix: u64,
     /// Of one image: what is read by the tree's roots.
     pub input: u64,
-    /// Of one image: predictions of all candidates.
-    pub predictions: u64,
+    /// Of one image: the largest projection.
+    pub projection: u64,
     /// Images that statistics are estimated from, all at once.
     pub bn_images: u64,
 }
@@ -74,9 +76,10 @@ impl Need {
         let mut need = Self {
             levels: vec![0; tree.levels()],
             part: 0,
+            whole_part: 0,
             prefix,
             input,
-            predictions: 0,
+            projection: 0,
             bn_images: (bn * if job.bn_input()?.size()[0] > bn { views } else { 1 }) as u64,
         };
         let mut reads = vec![map; tree.nodes.len()];
@@ -86,9 +89,9 @@ impl Need {
             need.levels[node.level] = need.levels[node.level].max(bytes(&peak.output));
             node.children.iter().for_each(|&child| reads[child] = peak.output);
             if let Some((_, project)) = node.leaf {
-                let peak = Peak::of(graph(Side::Online, project)?, peak.output)?;
-                need.part = need.part.max(peak.bytes);
-                need.predictions += bytes(&peak.output);
+                let whole = Peak::of(graph(Side::Online, project)?, peak.output)?;
+                need.whole_part = need.whole_part.max(whole.bytes);
+                need.projection = need.projection.max(bytes(&whole.output));
             }
         }
         Ok(need)
@@ -96,7 +99,7 @@ impl Need {
 
     /// What plain rating holds for a batch of `n` images: the largest part's needs, of one view and one side at a time.
     pub fn plain(&self, n: u64) -> u64 {
-        (self.part.max(self.prefix) + self.input) * n.max(self.bn_images)
+        (self.part.max(self.whole_part).max(self.prefix) + self.input) * n.max(self.bn_images)
     }
 
     /// What sharing holds with chunks of `chunk` images: the estimation batch or a chunk, whichever is more.
@@ -104,7 +107,8 @@ impl Need {
         let held: u64 = self.levels.iter().zip(hold).filter(|(_, hold)| **hold).map(|(bytes, _)| bytes).sum();
         let walk = self.input + held + self.part;
         let estimation = self.bn_images * walk.max(self.prefix);
-        let evaluation = chunk * (walk.max(self.prefix) + self.predictions);
+        // Both views of each picture.
+        let evaluation = 2 * chunk * (walk.max(self.prefix) + 4 * self.projection);
         estimation.max(evaluation)
     }
 
@@ -169,7 +173,7 @@ mod tests {
     use super::*;
 
     fn need() -> Need {
-        Need { levels: vec![100, 50, 10], part: 200, prefix: 300, input: 20, predictions: 5, bn_images: 2 }
+        Need { levels: vec![100, 50, 10], part: 200, whole_part: 250, prefix: 300, input: 20, projection: 5, bn_images: 2 }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use shared::shared;
 
 use super::rules::{BnRecalibration, RatingTarget, Rules};
 use super::siamese::{Part, Side, Siamese, StagePaths, cosine_losses, normalised};
-use crate::torch::{Mode, Norm, Statistics, TorchError};
+use crate::torch::{Norm, Statistics, TorchError};
 
 /// What is rated, on what.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +148,7 @@ impl Job<'_> {
             BnRecalibration::LastView => Ok(Statistics::reset(module)?),
             BnRecalibration::AllViews => {
                 let mut statistics = Statistics::default();
-                module.forward_one(projection, &mut Mode::with(Norm::Estimate(&mut statistics)))?;
+                let _projection = module.forward_one(projection, &mut self.siamese.mode(Norm::Estimate(&mut statistics)))?;
                 Ok(statistics)
             }
         }
@@ -161,7 +161,7 @@ impl Job<'_> {
         for part in self.stage.prefix() {
             let mut of_part = Statistics::default();
             let module = self.siamese.module(Side::Target, part)?;
-            value = module.forward_one(&value, &mut Mode::with(Norm::Estimate(&mut of_part)))?;
+            value = module.forward_one(&value, &mut self.siamese.mode(Norm::Estimate(&mut of_part)))?;
             statistics.insert(part, of_part);
         }
         Ok(Prefix { statistics, estimated: value })
@@ -172,7 +172,7 @@ impl Job<'_> {
         let mut value = input.shallow_clone();
         for part in self.stage.prefix() {
             let module = self.siamese.module(Side::Target, part)?;
-            value = module.forward_one(&value, &mut Mode::with(Norm::Given(&prefix.statistics[&part])))?;
+            value = module.forward_one(&value, &mut self.siamese.mode(Norm::Given(&prefix.statistics[&part])))?;
         }
         Ok(value)
     }

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::{BnRecalibration, Job, RateError, Rated, Ratings, crossed_losses};
 use crate::search::siamese::{Part, Side};
-use crate::torch::{Mode, Norm, Statistics, TorchError};
+use crate::torch::{Norm, Statistics, TorchError};
 
 /// The scores of all candidates. For each path and each batch, all statistics are estimated anew, with the blocks before the
 /// stage; then both views run through these blocks and both networks.
@@ -76,7 +76,7 @@ impl Estimated {
         for part in parts {
             let mut statistics = Statistics::default();
             let module = job.siamese.module(side, part)?;
-            value = module.forward_one(&value, &mut Mode::with(Norm::Estimate(&mut statistics)))?;
+            value = module.forward_one(&value, &mut job.siamese.mode(Norm::Estimate(&mut statistics)))?;
             self.0.insert((side, part), statistics);
         }
         Ok(value)
@@ -107,7 +107,7 @@ impl Estimated {
     ) -> Result<Tensor, TorchError> {
         let mut value = input.shallow_clone();
         for part in parts {
-            let mode = &mut Mode::with(Norm::Given(&self.0[&(side, part)]));
+            let mode = &mut job.siamese.mode(Norm::Given(&self.0[&(side, part)]));
             value = job.siamese.module(side, part)?.forward_one(&value, mode)?;
         }
         Ok(value)

@@ -9,7 +9,7 @@ use super::memory::{Need, Schedule};
 use super::tree::Tree;
 use super::{Job, Prefix, RateError, Rated, Ratings, crossed_losses};
 use crate::search::siamese::{Part, Side};
-use crate::torch::{Mode, Module, Norm, Statistics, TorchError};
+use crate::torch::{Mode, Module, Norm, Shared, Statistics, TorchError};
 
 /// The scores of all candidates, within `limit` bytes beside the weights.
 pub fn shared(job: &Job<'_>, limit: u64) -> Result<Ratings, RateError> {
@@ -137,10 +137,10 @@ impl Walk<'_> {
         let node = &self.tree.nodes[index];
         let mut estimated = Estimated::default();
         let layer = self.job.siamese.module(side, node.part)?;
-        let mut value = layer.forward_one(input, &mut Mode::with(Norm::Estimate(&mut estimated.layer)))?;
+        let mut value = layer.forward_one(input, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
         if let Some((_, project)) = node.leaf {
             let module = self.job.siamese.module(side, project)?;
-            let projection = module.forward_one(&value, &mut Mode::with(Norm::Estimate(&mut estimated.layer)))?;
+            let projection = module.forward_one(&value, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
             if side == Side::Online {
                 estimated.prediction = self.job.predictor_statistics(&projection)?;
             }
@@ -149,7 +149,7 @@ impl Walk<'_> {
         let held = self.hold[node.level] || node.children.len() < 2;
         for (number, &child) in node.children.iter().enumerate() {
             if number > 0 && !held {
-                value = layer.forward_one(input, &mut Mode::with(Norm::Given(&self.estimated[&(side, index)].layer)))?;
+                value = layer.forward_one(input, &mut self.job.siamese.mode(Norm::Given(&self.estimated[&(side, index)].layer)))?;
             }
             self.estimate_node(side, child, &value)?;
         }
@@ -159,35 +159,59 @@ impl Walk<'_> {
     /// Runs every candidate of one side on what the blocks before the stage gave: its projection on the target's side, its
     /// prediction on the online one.
     fn evaluate(&mut self, side: Side, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
-        for &root in &self.tree.roots {
-            self.evaluate_node(side, root, input, finish)?;
+        self.ready_tails(side)?;
+        self.evaluate_nodes(side, &self.tree.roots, &mut |_| Ok(input.shallow_clone()), finish)
+    }
+
+    /// Runs nodes that read the same input, which `input` gives again for each where it is not held.
+    fn evaluate_nodes(
+        &self,
+        side: Side,
+        nodes: &[usize],
+        input: &mut dyn FnMut(usize) -> Result<Tensor, TorchError>,
+        finish: Finish<'_>,
+    ) -> Result<(), TorchError> {
+        let mut shared = Shared::among(nodes.iter().filter_map(|&index| self.module(side, index).ok()));
+        for (number, &index) in nodes.iter().enumerate() {
+            let node = &self.tree.nodes[index];
+            let (value, module) = (input(number)?, self.module(side, index)?);
+            let estimated = &self.estimated[&(side, index)];
+            let siamese = self.job.siamese;
+            let mut run = |shared: Option<&mut Shared>| {
+                module.forward_one(&value, &mut Mode { shared, ..siamese.mode(Norm::Given(&estimated.layer)) })
+            };
+            if let Some((candidate, _)) = node.leaf {
+                let mut value = run(Some(&mut shared))?;
+                if side == Side::Online {
+                    let head = siamese.module(side, self.job.stage.prediction())?;
+                    value = head.forward_one(&value, &mut siamese.mode(Norm::Given(&estimated.prediction)))?;
+                }
+                finish(candidate, value)?;
+            } else if self.hold[node.level] {
+                let held = run(Some(&mut shared))?;
+                self.evaluate_nodes(side, &node.children, &mut |_| Ok(held.shallow_clone()), finish)?;
+            } else {
+                self.evaluate_nodes(side, &node.children, &mut |_| run(None), finish)?;
+            }
         }
         Ok(())
     }
 
-    fn evaluate_node(&mut self, side: Side, index: usize, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
+    /// What runs at a node: its part, or a last layer with its projection.
+    fn module(&self, side: Side, index: usize) -> Result<&Module, TorchError> {
         let node = &self.tree.nodes[index];
-        if let Some((candidate, project)) = node.leaf {
-            self.ready_tail(side, node.part, project)?;
-            let estimated = &self.estimated[&(side, index)];
-            let tail = &self.tails[&(side, node.part, project)];
-            let mut value = tail.forward_one(input, &mut Mode::with(Norm::Given(&estimated.layer)))?;
-            if side == Side::Online {
-                let head = self.job.siamese.module(side, self.job.stage.prediction())?;
-                value = head.forward_one(&value, &mut Mode::with(Norm::Given(&estimated.prediction)))?;
-            }
-            return finish(candidate, value);
+        match node.leaf {
+            Some((_, project)) => Ok(&self.tails[&(side, node.part, project)]),
+            None => self.job.siamese.module(side, node.part),
         }
-        let layer = self.job.siamese.module(side, node.part)?;
-        let run = |walk: &Self| -> Result<Tensor, TorchError> {
-            layer.forward_one(input, &mut Mode::with(Norm::Given(&walk.estimated[&(side, index)].layer)))
-        };
-        let mut value = run(self)?;
-        for (number, &child) in node.children.iter().enumerate() {
-            if number > 0 && !self.hold[node.level] {
-                value = run(self)?;
+    }
+
+    /// Binds last layers with their projections, once.
+    fn ready_tails(&mut self, side: Side) -> Result<(), TorchError> {
+        for node in &self.tree.nodes {
+            if let Some((_, project)) = node.leaf {
+                self.ready_tail(side, node.part, project)?;
             }
-            self.evaluate_node(side, child, &value, finish)?;
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ impl Learner {
         let weights = [keep * last / (1.0 - last), last];
         let run = |view: &Tensor, momentum: f64| {
             let norm = Norm::Train { momentum, batches: paths as i64 };
-            let mut mode = Mode { precision: self.precision, ..Mode::with(norm) };
+            let mut mode = Mode { precision: self.precision, ..self.siamese.mode(norm) };
             self.siamese.run(side, self.stage.prefix(), view, &mut mode)
         };
         Ok(Some(vec![[run(&first, weights[0])?, run(&second, weights[1])?]]))
@@ -243,7 +243,7 @@ impl Learner {
     }
 
     fn mode(&self, batches: i64) -> Mode<'static> {
-        Mode { precision: self.precision, ..Mode::with(Norm::Train { momentum: NORM_MOMENTUM, batches }) }
+        Mode { precision: self.precision, ..self.siamese.mode(Norm::Train { momentum: NORM_MOMENTUM, batches }) }
     }
 
     /// A step with the gradients that were added up: LARS at rate `lr`, then the targets follow with `momentum`. The

@@ -12,13 +12,13 @@ use std::collections::HashMap;
 use bossnas_model::graph::{Graph, Param};
 use bossnas_model::space::Space;
 use bossnas_model::weights::Weights;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 pub use learner::{Batch, BatchReport, Learner};
 pub(crate) use loss::{cosine_losses, normalised};
 pub use parts::{Part, Side, StagePaths};
 
-use crate::torch::{Mode, Module, Params, Placement, TorchError};
+use crate::torch::{Mode, Module, Norm, Params, Placement, TorchError};
 
 /// Two supernets with their weights, as far as they were asked for.
 #[derive(Debug)]
@@ -73,6 +73,14 @@ impl Siamese {
     /// A part of one side.
     pub(crate) fn module(&self, side: Side, part: Part) -> Result<&Module, TorchError> {
         self.modules.get(&(side, part)).ok_or_else(|| TorchError::NotLoaded(format!("{side:?} {part:?}")))
+    }
+
+    /// How parts run: in float32, in the memory format that is fastest for the space. On processors the depth-wise
+    /// convolutions of MBConv are faster with the channels of a pixel side by side, the others' blocks are not, and their
+    /// batch norms sum more exactly without.
+    pub(crate) fn mode<'a>(&self, norm: Norm<'a>) -> Mode<'a> {
+        let on_processor = self.params.iter().next().is_none_or(|(_, tensor)| tensor.device() == Device::Cpu);
+        Mode { channels_last: !on_processor || matches!(self.space, Space::Mbconv(_)), ..Mode::with(norm) }
     }
 
     /// Binds another graph of one side's parameters.
