@@ -15,13 +15,13 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bossnas_model::graph::{Graph, GraphBuilder, NormParams, Op, Orientation, Param, Role};
+use bossnas_model::graph::{Graph, Op, Orientation, Param, Role};
 use bossnas_model::space::Space;
 use bossnas_testkit::recipe::Bits;
 use bossnas_trainer::search::siamese::{Batch, Extent, Learner, Part, Side, StagePaths};
 use bossnas_trainer::search::{Prefix, Rules, World};
 use bossnas_trainer::torch::{Mode, Module, Norm, Params, Placement, Statistics};
-use small::{EXACT, far, input, largest, module, numbers, owned, recipe};
+use small::{EXACT, conv_norm, far, input, largest, module, numbers, owned, recipe};
 use tch::{Kind, Tensor};
 
 const STEP: f64 = 1e-7;
@@ -125,25 +125,6 @@ fn of_slices_and_of_the_pooled_shortcut() {
     Network::new(&small::nats(), &[2, 5], 9).check();
 }
 
-/// A pointwise convolution, its norm and the mean over the map.
-fn pooled(channels: usize, out: usize) -> Graph {
-    let mut graph = GraphBuilder::default();
-    let map = graph.input("map", channels);
-    let weight = graph.param("0.weight", &[out, channels, 1, 1], Role::ConvWeight);
-    let map = graph.node("0", Op::Conv2d { weight, bias: None, stride: 1, padding: 0, groups: 1 }, &[map]);
-    let mut param = |part: &str, role| graph.param(format!("1.{part}"), &[out], role);
-    let params = NormParams {
-        weight: param("weight", Role::NormWeight),
-        bias: param("bias", Role::NormBias),
-        mean: param("running_mean", Role::RunningMean),
-        var: param("running_var", Role::RunningVar),
-    };
-    graph.param("1.num_batches_tracked", &[], Role::BatchCount);
-    let map = graph.node("1", Op::BatchNorm { params, eps: 1e-5 }, &[map]);
-    let pooled = graph.node("pool", Op::GlobalAvgPool, &[map]);
-    graph.finish(&[pooled])
-}
-
 /// Tensors by name.
 type Named = BTreeMap<String, Vec<f64>>;
 
@@ -221,7 +202,7 @@ fn differences(graph: &Graph, shape: &[usize], kind: Kind) -> [f64; 3] {
 fn the_pooled_shortcut_is_no_other_computation() {
     // Few channels into many, where it is taken, and one pixel of many channels, where it is dearer and is not.
     for (channels, out, shape) in [(12, 256, [4, 12, 7, 5]), (2, 64, [2, 2, 3, 3]), (16, 8, [4, 16, 1, 1])] {
-        let graph = pooled(channels, out);
+        let graph = conv_norm(channels, out, true);
         let double = differences(&graph, &shape, Kind::Double);
         assert!(double.iter().all(|&off| off <= 1e-10), "{shape:?}: {double:?} off");
         let [output, buffers, gradients] = differences(&graph, &shape, Kind::Float);

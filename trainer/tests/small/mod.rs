@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bossnas_model::arch::NatsData;
-use bossnas_model::graph::{Graph, Param};
+use bossnas_model::graph::{Graph, GraphBuilder, NormParams, Op, Param, Role};
 use bossnas_model::init::Initial;
 use bossnas_model::space::Space;
 use bossnas_model::weights::{TensorInfo, Weights, WeightsError};
@@ -40,6 +40,25 @@ pub(crate) fn one_thread() {
 /// The recipe's weights of a graph.
 pub(crate) fn recipe(graph: &Graph) -> RecipeWeights {
     RecipeWeights::new(graph.params(), RELU_GAIN, 0)
+}
+
+/// A pointwise convolution and its norm, with the mean over the map behind them or without.
+pub(crate) fn conv_norm(channels: usize, out: usize, pooled: bool) -> Graph {
+    let mut graph = GraphBuilder::default();
+    let map = graph.input("map", channels);
+    let weight = graph.param("0.weight", &[out, channels, 1, 1], Role::ConvWeight);
+    let map = graph.node("0", Op::Conv2d { weight, bias: None, stride: 1, padding: 0, groups: 1 }, &[map]);
+    let mut param = |part: &str, role| graph.param(format!("1.{part}"), &[out], role);
+    let params = NormParams {
+        weight: param("weight", Role::NormWeight),
+        bias: param("bias", Role::NormBias),
+        mean: param("running_mean", Role::RunningMean),
+        var: param("running_var", Role::RunningVar),
+    };
+    graph.param("1.num_batches_tracked", &[], Role::BatchCount);
+    let map = graph.node("1", Op::BatchNorm { params, eps: 1e-5 }, &[map]);
+    let output = if pooled { graph.node("pool", Op::GlobalAvgPool, &[map]) } else { map };
+    graph.finish(&[output])
 }
 
 /// A graph with the recipe's weights, under the names it has for them.
