@@ -1,9 +1,10 @@
-//! What the rules of the search do to weights over a few steps from untrained weights: branches that stay shut, prefixes
-//! that stay as they are, targets that do not follow, and sums of gradients.
+//! What the rules of the search do to weights over a few steps from untrained weights: branches that stay shut,
+//! prefixes that stay as they are, targets that do not follow, and sums of gradients.
 //!
-//! Tolerances. What a rule keeps is compared bit for bit, and so are two runs. A target that follows is one multiplication and
-//! one addition in float32 away from its formula: 1e-6 of the largest weight. Gradients of two batches are added in
-//! another order than one after the other: 1e-5 of the largest of a tensor, and 1e-7 where the sum is 0 but for noise.
+//! Tolerances. What a rule keeps is compared bit for bit, and so are two runs. A target that follows is one
+//! multiplication and one addition in float32 away from its formula: 1e-6 of the largest weight. Gradients of two
+//! batches are added in another order than one after the other: 1e-5 of the largest of a tensor, and 1e-7 where the sum
+//! is 0 but for noise.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -241,7 +242,9 @@ fn gradients_of_batches_add_up() {
     let learner = || untrained(small::nats(), &[], &paths, Rules::corrected(), Extent::Parts);
     let of = |batches: &[usize], over: u32| {
         let mut learner = learner();
-        batches.iter().for_each(|&batch| accumulate(&mut learner, &images(batch, 8), &paths, over));
+        for &batch in batches {
+            accumulate(&mut learner, &images(batch, 8), &paths, over);
+        }
         learner
     };
     let (first, second, mut both) = (of(&[0], 2), of(&[1], 2), of(&[0, 1], 2));

@@ -1,12 +1,12 @@
-//! Gradients with statistics of the batch: against differences of the loss, against the computation without shortcuts, and
-//! that they reach what a path uses and nothing else.
+//! Gradients with statistics of the batch: against differences of the loss, against the computation without shortcuts,
+//! and that they reach what a path uses and nothing else.
 //!
-//! Tolerances. Differences: with a step of 1e-7 in float64, rounding is off by the sum of the loss's terms times 2e-16 times
-//! the root of some 200 roundings in a row, divided by the step (some 1e-6), and curvature by less than 1e-5 of the largest
-//! gradient of a tensor. A ReLU that
-//! changes sides within the step spoils the difference to that side, not the one to the other: one of the three differences
-//! (both sides, up, down) must agree. The pooled shortcut: 1e-10 in float64, and in float32 1e-6 of the largest for the pooled map
-//! and its statistics; gradients run back through a covariance and may lose one digit more.
+//! Tolerances. Differences: with a step of 1e-7 in float64, rounding is off by the sum of the loss's terms times 2e-16
+//! times the root of some 200 roundings in a row, divided by the step (some 1e-6), and curvature by less than 1e-5 of
+//! the largest gradient of a tensor. A ReLU that changes sides within the step spoils the difference to that side, not
+//! the one to the other: one of the three differences (both sides, up, down) must agree. The pooled shortcut: 1e-10 in
+//! float64, and in float32 1e-6 of the largest for the pooled map and its statistics; gradients run back through a
+//! covariance and may lose one digit more.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

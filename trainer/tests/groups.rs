@@ -6,6 +6,8 @@
 
 mod support;
 
+use std::fmt::Write as _;
+
 use bossnas_model::arch::NatsData;
 use bossnas_model::graph::Role;
 use bossnas_model::space::{SharedParam, Space};
@@ -20,7 +22,8 @@ use support::fixtures;
 struct Groups {
     lars_exclude: Vec<String>,
     adapt: Adapt,
-    frozen_groups: usize,
+    #[serde(rename = "frozen_groups")]
+    frozen: usize,
 }
 
 #[derive(Deserialize)]
@@ -39,8 +42,8 @@ struct Counts {
     adapt_sha: String,
 }
 
-/// The trained parameters under their siamese names, in published order: the backbone, necks and heads of the online side,
-/// then the layers in front of NATS-Bench's necks, of which the published code gives those of the target to its
+/// The trained parameters under their siamese names, in published order: the backbone, necks and heads of the online
+/// side, then the layers in front of NATS-Bench's necks, of which the published code gives those of the target to its
 /// optimizer too.
 fn trained(space: &Space) -> Vec<(String, SharedParam)> {
     let params: Vec<SharedParam> = space.parameters().into_iter().filter(|param| !param.role.is_buffer()).collect();
@@ -63,7 +66,10 @@ fn split(exclude: LarsExclude, params: &[(String, SharedParam)]) -> [Vec<&str>; 
 
 fn digest(names: &[&str]) -> String {
     let digest = Sha256::digest(serde_json::to_string(names).unwrap());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// Parameters of the target that the published code freezes.
@@ -93,7 +99,7 @@ fn check(space: &Space, file: &str) {
             assert_eq!(digest(&adapted), sha256_of_json, "{space}: scaled");
         }
     }
-    assert_eq!(frozen(space), published.frozen_groups, "{space}: frozen");
+    assert_eq!(frozen(space), published.frozen, "{space}: frozen");
 }
 
 #[test]
@@ -131,8 +137,8 @@ fn by_role_every_vector_is_left_alone_and_nothing_else() {
             missed += usize::from(by(LarsExclude::ByRole) && !by(LarsExclude::ByName));
             assert!(!is_matrix || !by(LarsExclude::ByName), "{name}: no weight has a name like that of a norm");
         }
-        // Norms inside of a `Sequential` and those of one width, which the published patterns do not see. MBConv has few:
-        // those of its shortcuts, one in each of the six stages.
+        // Norms inside of a `Sequential` and those of one width, which the published patterns do not see. MBConv has
+        // few: those of its shortcuts, one in each of the six stages.
         let expected = if space == Space::mbconv() { 6 } else { 100 };
         assert!(missed >= expected, "{space}: {missed}");
     }

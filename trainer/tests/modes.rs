@@ -1,12 +1,12 @@
 //! How a module runs: smaller number formats, stochastic depth, and statistics that are estimated and used again.
 //!
-//! Tolerances, as the length of a difference in units of the length of what float32 gives. bfloat16 keeps 8 bits, so an element
-//! is off by up to 4e-3, and some dozens of layers by a per cent: outputs with running statistics 2 %; float16 keeps three
-//! bits more, and is off by an eighth. Statistics of a small batch divide by small deviations, which enlarges what is off
-//! ten times. Gradients of smooth functions are off like maps: 2 % in float16, eight times that in bfloat16. With ReLUs, a
-//! share of them as large as maps are off falls on the other side, and each changes the gradient by all of its part: the
-//! root of that share, of each layer. Shares of draws: five standard deviations of the binomial. Statistics in float64:
-//! 1e-12, the order of summation.
+//! Tolerances, as the length of a difference in units of the length of what float32 gives. bfloat16 keeps 8 bits, so an
+//! element is off by up to 4e-3, and some dozens of layers by a per cent: outputs with running statistics 2 %; float16
+//! keeps three bits more, and is off by an eighth. Statistics of a small batch divide by small deviations, which
+//! enlarges what is off ten times. Gradients of smooth functions are off like maps: 2 % in float16, eight times that in
+//! bfloat16. ReLU has a kink: a share of its inputs as large as maps are off falls on the other side, and each changes
+//! the gradient by all of its part: the root of that share, of each layer. Shares of draws: five standard deviations of
+//! the binomial. Statistics in float64: 1e-12, the order of summation.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -74,8 +74,8 @@ fn step(graph: &Graph, side: usize, precision: Precision) -> Step {
     }
 }
 
-/// A path with attention and ReLU, one with squeeze-and-excitation and SiLU, one with slices and ReLU; each with the side of
-/// its images.
+/// A path with attention and ReLU, one with squeeze-and-excitation and SiLU, one with slices and ReLU; each with the
+/// side of its images.
 fn small_networks(projected: bool) -> [(Graph, usize); 3] {
     [
         (network(&small::hytra(), &[4, 2, 0, 0], projected), 64),

@@ -1,10 +1,11 @@
-//! Two readers of a graph that have no code in common: libtorch and the float64 evaluator, on random paths of all spaces.
+//! Two readers of a graph that have no code in common: libtorch and the float64 evaluator, on random paths of all
+//! spaces.
 //!
 //! Tolerances, of the largest element. In float64 1e-9: both compute the same sums in another order, some hundred of
-//! them deep, each off by 1e-16 times its length; what is left is room for cancellation. In float32 1e-5: 6e-8 a rounding,
-//! some 150 roundings deep, and convolutions of a few hundred terms. A wrong operand, stride or slice is off by the size of
-//! the element itself. Parts one after the other compute what the whole graph computes by the same operations, in
-//! float64 within 1e-12.
+//! them deep, each off by 1e-16 times its length; what is left is room for cancellation. In float32 1e-5: 6e-8 a
+//! rounding, some 150 roundings deep, and convolutions of a few hundred terms. A wrong operand, stride or slice is off
+//! by the size of the element itself. Parts one after the other compute what the whole graph computes by the same
+//! operations, in float64 within 1e-12.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,7 +1,5 @@
-//! What does not fit is refused: all of it at once, in a sentence, without the insides of libtorch, and before anything has
-//! changed.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! What does not fit is refused: all of it at once, in a sentence, without the insides of libtorch, and before anything
+//! has changed.
 
 mod small;
 
