@@ -136,6 +136,24 @@ fn runs() -> impl Strategy<Value = Run> {
     })
 }
 
+#[test]
+fn one_path_of_each_space_both_ways_round_and_in_both_formats() {
+    for (text, base, size) in [
+        ("hytra:4220/0101/0000/1010", 4, [64, 96]),
+        ("mbconv:01/2301/0123/3210/1111", 16, [33, 19]),
+        ("nats-c10:8:64:24:40:16", 16, [13, 9]),
+        ("nats-c100:64:8:24:16:40", 16, [9, 17]),
+    ] {
+        let path: SearchPath = text.parse().unwrap();
+        for (orientation, channels_last) in [(Orientation::Standard, true), (Orientation::Transposed, false)] {
+            let space = Space::of(&path).with_base(base).unwrap().with_orientation(orientation);
+            for channels_last in [channels_last, !channels_last] {
+                Run { space, path: path.clone(), size, channels_last }.check();
+            }
+        }
+    }
+}
+
 fn cases(count: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, max_shrink_iters: 8, ..ProptestConfig::with_cases(count) }
 }
