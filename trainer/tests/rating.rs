@@ -62,12 +62,12 @@ fn check(id: &str, with_plain: bool) {
     let bn_images = input(&case.params["bn_img"], Kind::Float);
     let job = Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
     let theirs: BTreeMap<String, f64> = serde_json::from_value(case.values["loss"].clone()).unwrap();
-    let ratings = shared(&job, MEMORY).unwrap();
+    let ratings = shared(&job, MEMORY, &mut |_, _| ()).unwrap();
     agree(id, &ratings, &theirs, PUBLISHED);
     if !with_plain {
         return;
     }
-    let published = plain(&job).unwrap();
+    let published = plain(&job, &mut |_, _| ()).unwrap();
     agree(id, &published, &theirs, PUBLISHED);
     agree(id, &ratings, &by_name(&published), SHARED);
     let switched = [
@@ -77,8 +77,8 @@ fn check(id: &str, with_plain: bool) {
     ];
     for rules in switched {
         let job = Job { rules, ..job };
-        let ratings = shared(&job, MEMORY).unwrap();
-        agree(&format!("{id}, {rules:?}"), &ratings, &by_name(&plain(&job).unwrap()), SHARED);
+        let ratings = shared(&job, MEMORY, &mut |_, _| ()).unwrap();
+        agree(&format!("{id}, {rules:?}"), &ratings, &by_name(&plain(&job, &mut |_, _| ()).unwrap()), SHARED);
         assert_ne!(ratings, published, "{id}: the switches of {rules:?} change scores");
     }
 }
@@ -149,10 +149,10 @@ fn little_memory_changes_the_way_and_not_the_scores() {
         case.params["val_batches"].as_array().unwrap().iter().map(|batch| input(batch, Kind::Float)).collect();
     let bn_images = input(&case.params["bn_img"], Kind::Float);
     let job = Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
-    let roomy = by_name(&shared(&job, MEMORY).unwrap());
+    let roomy = by_name(&shared(&job, MEMORY, &mut |_, _| ()).unwrap());
     // As little as will do, found by asking for less and less.
-    let error = shared(&job, 1).unwrap_err().to_string();
+    let error = shared(&job, 1, &mut |_, _| ()).unwrap_err().to_string();
     assert!(error.contains("MB may be used"), "{error}");
-    let least = (1..=64).map(|part| MEMORY >> (64 - part)).find_map(|limit| shared(&job, limit).ok());
+    let least = (1..=64).map(|part| MEMORY >> (64 - part)).find_map(|limit| shared(&job, limit, &mut |_, _| ()).ok());
     agree("little memory", &least.unwrap(), &roomy, SHARED);
 }

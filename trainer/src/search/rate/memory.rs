@@ -4,6 +4,8 @@ use bossnas_model::cost::cost;
 use bossnas_model::graph::{Graph, Op};
 use bossnas_model::shape::{self, ShapeError};
 
+use tch::Tensor;
+
 use super::tree::Tree;
 use super::{Job, RateError};
 use crate::search::siamese::{Part, Side};
@@ -100,6 +102,17 @@ impl Need {
     /// What plain rating holds for a batch of `n` images: the largest part's needs, of one view and one side at a time.
     pub fn plain(&self, n: u64) -> u64 {
         (self.part.max(self.whole_part).max(self.prefix) + self.input) * n.max(self.bn_images)
+    }
+
+    /// The least that sharing needs: one picture at a time, and the estimation batch.
+    pub fn least(&self) -> u64 {
+        self.shared(1, &vec![false; self.levels.len()])
+    }
+
+    /// What sharing needs for all pictures at once.
+    pub fn most(&self, images: &[Tensor]) -> u64 {
+        let pictures: i64 = images.iter().map(|batch| batch.size()[0]).sum();
+        self.shared(pictures as u64, &vec![true; self.levels.len()])
     }
 
     /// What sharing holds with chunks of `chunk` images: the estimation batch or a chunk, whichever is more.

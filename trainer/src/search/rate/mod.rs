@@ -31,6 +31,9 @@ use super::rules::{BnRecalibration, RatingTarget, Rules};
 use super::siamese::{Part, Side, Siamese, StagePaths, cosine_losses, normalised};
 use crate::torch::{Norm, Statistics, TorchError};
 
+/// Is told how much is done, of how much: first 0.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
 /// What is rated, on what.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {

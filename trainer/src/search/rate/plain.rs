@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use tch::Tensor;
 
-use super::{BnRecalibration, Job, RateError, Rated, Ratings, crossed_losses};
+use super::{BnRecalibration, Job, Progress, RateError, Rated, Ratings, crossed_losses};
 use crate::search::siamese::{Part, Side};
 use crate::torch::{Norm, Statistics, TorchError};
 
 /// The scores of all candidates. For each path and each batch, all statistics are estimated anew, with the blocks before the
 /// stage; then both views run through these blocks and both networks.
-pub fn plain(job: &Job<'_>) -> Result<Ratings, RateError> {
+pub fn plain(job: &Job<'_>, progress: Progress<'_>) -> Result<Ratings, RateError> {
     job.check()?;
+    let (mut done, total) = (0, job.stage.candidates().len() * job.images.len());
+    progress(0, total);
     tch::no_grad(|| {
         let candidates = job.stage.candidates();
         let mut scores = vec![0.0; candidates.len()];
@@ -27,6 +29,8 @@ pub fn plain(job: &Job<'_>) -> Result<Ratings, RateError> {
                     None => target,
                 });
                 predictions.push(prediction);
+                done += 1;
+                progress(done, total);
             }
             let Some(targets) = sum else { continue };
             let targets = targets.f_div_scalar(candidates.len() as f64)?;

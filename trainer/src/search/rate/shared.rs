@@ -7,12 +7,12 @@ use tch::Tensor;
 
 use super::memory::{Need, Schedule};
 use super::tree::Tree;
-use super::{Job, Prefix, RateError, Rated, Ratings, crossed_losses};
+use super::{Job, Prefix, Progress, RateError, Rated, Ratings, crossed_losses};
 use crate::search::siamese::{Part, Side};
 use crate::torch::{Mode, Module, Norm, Shared, Statistics, TorchError};
 
 /// The scores of all candidates, within `limit` bytes beside the weights.
-pub fn shared(job: &Job<'_>, limit: u64) -> Result<Ratings, RateError> {
+pub fn shared(job: &Job<'_>, limit: u64, progress: Progress<'_>) -> Result<Ratings, RateError> {
     job.check()?;
     let tree = Tree::of(job.stage);
     let rows = Rows::of(job.images);
@@ -22,7 +22,7 @@ pub fn shared(job: &Job<'_>, limit: u64) -> Result<Ratings, RateError> {
         let mut walk = Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails: HashMap::new() };
         walk.estimate(Side::Target, &prefix)?;
         walk.estimate(Side::Online, &prefix)?;
-        let scores = evaluate(&mut walk, &prefix, &rows, &schedule)?;
+        let scores = evaluate(&mut walk, &prefix, &rows, &schedule, progress)?;
         let rated = job.stage.candidates().iter().zip(scores).map(|(path, score)| Rated { path: path.clone(), score });
         Ok(Ratings(rated.collect()))
     })
@@ -72,10 +72,18 @@ impl<'a> Rows<'a> {
 }
 
 /// The scores: chunk by chunk the targets of all paths, then the predictions.
-fn evaluate(walk: &mut Walk<'_>, prefix: &Prefix, rows: &Rows<'_>, schedule: &Schedule) -> Result<Vec<f64>, TorchError> {
+fn evaluate(
+    walk: &mut Walk<'_>,
+    prefix: &Prefix,
+    rows: &Rows<'_>,
+    schedule: &Schedule,
+    progress: Progress<'_>,
+) -> Result<Vec<f64>, TorchError> {
     let job = walk.job;
     let candidates = job.stage.candidates().len();
     let mut scores = vec![0.0; candidates];
+    let (mut done, total) = (0, rows.len().div_ceil(schedule.chunk) * candidates);
+    progress(0, total);
     for start in (0..rows.len()).step_by(schedule.chunk) {
         let range = start..rows.len().min(start + schedule.chunk);
         let input = job.through_prefix(prefix, &rows.views(range.clone())?)?;
@@ -94,6 +102,8 @@ fn evaluate(walk: &mut Walk<'_>, prefix: &Prefix, rows: &Rows<'_>, schedule: &Sc
             let losses = crossed_losses(&prediction, &targets)?;
             let weighted = losses.iter().zip(range.clone()).map(|(loss, row)| loss * rows.weight(row));
             scores[candidate] += weighted.sum::<f64>();
+            done += 1;
+            progress(done, total);
             Ok(())
         })?;
     }
@@ -177,7 +187,7 @@ impl Walk<'_> {
             let (value, module) = (input(number)?, self.module(side, index)?);
             let estimated = &self.estimated[&(side, index)];
             let siamese = self.job.siamese;
-            let mut run = |shared: Option<&mut Shared>| {
+            let run = |shared: Option<&mut Shared>| {
                 module.forward_one(&value, &mut Mode { shared, ..siamese.mode(Norm::Given(&estimated.layer)) })
             };
             if let Some((candidate, _)) = node.leaf {
