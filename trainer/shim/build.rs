@@ -6,7 +6,8 @@ fn main() {
     bossnas_libtorch::link();
     println!("cargo::rerun-if-changed=src/shim.cpp");
     // `lib` beside `include`, also where the former is a link.
-    let Some(include) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from).map(|lib| lib.join("../include")) else {
+    let Some(include) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from).map(|lib| lib.join("../include"))
+    else {
         println!("cargo::error=torch-sys does not say where libtorch is");
         return;
     };

@@ -103,5 +103,7 @@ fn soft_target_loss(logits: &Tensor, labels: &[i64], lam: f64, smoothing: f64) -
     let one_hot = |labels: &[i64]| Tensor::from_slice(labels).one_hot(classes).to_kind(Kind::Float) * (on - off) + off;
     let flipped: Vec<i64> = labels.iter().rev().copied().collect();
     let target = one_hot(labels) * lam + one_hot(&flipped) * (1.0 - lam);
-    -(target * logits.log_softmax(-1, Kind::Float)).sum_dim_intlist([-1].as_slice(), false, Kind::Float).mean(Kind::Float)
+    -(target * logits.log_softmax(-1, Kind::Float))
+        .sum_dim_intlist([-1].as_slice(), false, Kind::Float)
+        .mean(Kind::Float)
 }

@@ -60,7 +60,8 @@ fn check(id: &str, with_plain: bool) {
     let batches = case.params["val_batches"].as_array().unwrap();
     let images: Vec<_> = batches.iter().map(|batch| input(batch, Kind::Float)).collect();
     let bn_images = input(&case.params["bn_img"], Kind::Float);
-    let job = Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
+    let job =
+        Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
     let theirs: BTreeMap<String, f64> = serde_json::from_value(case.values["loss"].clone()).unwrap();
     let ratings = shared(&job, MEMORY, &mut |_, _| ()).unwrap();
     agree(id, &ratings, &theirs, PUBLISHED);
@@ -148,7 +149,8 @@ fn little_memory_changes_the_way_and_not_the_scores() {
     let images: Vec<_> =
         case.params["val_batches"].as_array().unwrap().iter().map(|batch| input(batch, Kind::Float)).collect();
     let bn_images = input(&case.params["bn_img"], Kind::Float);
-    let job = Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
+    let job =
+        Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
     let roomy = by_name(&shared(&job, MEMORY, &mut |_, _| ()).unwrap());
     // As little as will do, found by asking for less and less.
     let error = shared(&job, 1, &mut |_, _| ()).unwrap_err().to_string();

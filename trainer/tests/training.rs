@@ -5,7 +5,7 @@
 //! the last bits). A ReLU whose input is within rounding of 0 may fall on its other side and move single gradients by
 //! per cents. Where a step is further off than 2e-3 it is done again in float64, from the same weights and from weights that
 //! differ by as much as maps are off in float32 (2e-6). It passes only if that nudge moves the exact gradients by more than a smooth function
-//! could be moved, which shows ReLUs within rounding of 0, and both ours and the stored ones are within 5 % of the exact
+//! could be moved, which shows inputs of ReLU within rounding of 0, and both ours and the stored ones are within 5 % of the exact
 //! ones. Biases in front of a norm have the gradient 0 plus noise.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -24,7 +24,7 @@ use support::{f64s, far, fixtures, gain, input, paths, published_space, sample, 
 use tch::{Kind, Tensor};
 
 const GRADIENTS: f64 = 2e-3;
-/// What ReLUs on their other side move at most.
+/// What inputs of ReLU on their other side move at most.
 const FLIPS: f64 = 0.05;
 /// What maps are off by in float32 after some dozens of layers, and with which weights are nudged.
 const NUDGE: f64 = 2e-6;
@@ -168,7 +168,10 @@ impl Step {
             let flat: Vec<f64> = ours.losses[step].iter().flatten().copied().collect();
             let off = flat.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             println!("{id}: step {step}: losses {off:.1e}");
-            assert!(off <= if step == 0 { forward } else { 10.0 * GRADIENTS }, "{id}: step {step}: losses are {off:.1e} off");
+            assert!(
+                off <= if step == 0 { forward } else { 10.0 * GRADIENTS },
+                "{id}: step {step}: losses are {off:.1e} off"
+            );
         }
         self.check_gradients(&ours);
     }
@@ -176,9 +179,11 @@ impl Step {
     fn check_gradients(&self, ours: &Outcome) {
         let (id, noisy) = (&self.case.id, self.noisy());
         let norms = self.steps()[0]["grad_norm_all"].as_object().unwrap();
-        let zero: BTreeSet<&str> = self.steps()[0]["zero_grad_params"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let zero: BTreeSet<&str> =
+            self.steps()[0]["zero_grad_params"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let theirs: BTreeSet<&String> = norms.keys().collect();
-        let own: BTreeSet<&String> = ours.norms.iter().filter(|(name, _)| !zero.contains(name.as_str())).map(|(name, _)| name).collect();
+        let own: BTreeSet<&String> =
+            ours.norms.iter().filter(|(name, _)| !zero.contains(name.as_str())).map(|(name, _)| name).collect();
         assert_eq!(own, theirs, "{id}: which parameters have gradients");
         let off = self.differences(&ours.gradients, &self.stored);
         let mut limit = GRADIENTS;

@@ -54,7 +54,7 @@ pub(crate) fn main() -> Exit {
     };
     let console = Console::new(verbosity, cli.global.color);
     let done = match cli.command {
-        Command::Rate(args) => rate::run(&args, &console),
+        Command::Rate(args) => rate::run(&args, console),
     };
     match done {
         Ok(()) => Exit::Done,

@@ -58,8 +58,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     paths: Vec<String>,
     /// Which rules hold
-    #[arg(long, value_name = "RULES", default_value = "corrected", hide_possible_values = true,
-          help = "Which rules hold: published, as the released code has them, or corrected")]
+    #[arg(
+        long,
+        value_name = "RULES",
+        default_value = "corrected",
+        hide_possible_values = true,
+        help = "Which rules hold: published, as the released code has them, or corrected"
+    )]
     rules: RulesName,
     /// Rate as published, path by path and batch by batch: the same scores, for comparison
     #[arg(long)]
@@ -96,7 +101,7 @@ struct Document<'a> {
     seconds: f64,
 }
 
-pub(crate) fn run(args: &Args, console: &Console) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     bossnas_torch_shim::keep_memory();
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
@@ -147,7 +152,11 @@ fn stage(args: &Args, space: &Space) -> anyhow::Result<StagePaths> {
     }
     let best: Vec<&str> = args.best_paths.as_deref().map(|text| text.split('/').collect()).unwrap_or_default();
     if best.len() != number {
-        let message = format!("stage {number} has {} before it, --best-paths names {}", units::counted(number, "stage"), best.len());
+        let message = format!(
+            "stage {number} has {} before it, --best-paths names {}",
+            units::counted(number, "stage"),
+            best.len()
+        );
         let hint = "--best-paths takes one path for each stage before, such as `--stage 2 --best-paths 60/46`";
         return Err(Failure::usage(message).hint(hint).into());
     }
@@ -221,7 +230,11 @@ fn memory(args: &Args, job: &Job<'_>) -> anyhow::Result<u64> {
     let takes = if args.plain { plainly } else { limit.min(need.most(job.images)) };
     if let Some(available) = available_memory().filter(|&available| takes > available) {
         let message = format!("rating takes {}, {} are free", units::bytes(takes), units::bytes(available));
-        let hint = if args.plain { "without --plain less will do" } else { "--memory MB sets a limit; smaller batches for statistics need less" };
+        let hint = if args.plain {
+            "without --plain less will do"
+        } else {
+            "--memory MB sets a limit; smaller batches for statistics need less"
+        };
         return Err(Failure::failed(message).hint(hint).into());
     }
     Ok(limit)
@@ -234,7 +247,7 @@ fn failure(error: RateError) -> anyhow::Error {
     }
 }
 
-fn print(args: &Args, console: &Console, ratings: &Ratings, seconds: f64) -> anyhow::Result<()> {
+fn print(args: &Args, console: Console, ratings: &Ratings, seconds: f64) -> anyhow::Result<()> {
     let name = |path: &[u8]| path.iter().map(u8::to_string).collect::<String>();
     let ranked = ratings.ranked();
     if args.json {

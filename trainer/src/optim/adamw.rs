@@ -36,7 +36,7 @@ impl AdamW {
 
     /// Whether weights of this name and these extents decay.
     pub fn decays(name: &str, shape: &[i64]) -> bool {
-        shape.len() > 1 && !name.ends_with(".bias")
+        shape.len() > 1 && name.rsplit('.').next() != Some("bias")
     }
 
     /// The running moments by the names of their parameters.

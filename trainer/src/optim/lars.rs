@@ -71,7 +71,8 @@ impl Lars {
         };
         let (weights, gradients) = (chosen(weights), chosen(gradients));
         let weight_norms = norms(&weights)?;
-        let numbers = treatments.iter().zip(&gradient_norms).zip(&kept).filter_map(|(number, &kept)| kept.then_some(number));
+        let numbers =
+            treatments.iter().zip(&gradient_norms).zip(&kept).filter_map(|(number, &kept)| kept.then_some(number));
         let (decays, rates): (Vec<f64>, Vec<f64>) = numbers
             .zip(&weight_norms)
             .map(|((treatment, &gradient), &weight)| match treatment {

@@ -83,7 +83,9 @@ mod tests {
             paths.sort();
             paths.dedup();
             assert_eq!(paths.len(), 4);
-            paths.into_iter().for_each(|path| *seen.entry(path).or_insert(0) += 1);
+            for path in paths {
+                *seen.entry(path).or_insert(0) += 1;
+            }
         }
         assert_eq!(seen.len(), candidates.len());
         // 78 expected; five standard deviations are 43.

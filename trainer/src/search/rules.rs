@@ -142,6 +142,7 @@ mod orientation {
         Transposed,
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
     pub(super) fn serialize<S: Serializer>(value: &Orientation, serializer: S) -> Result<S::Ok, S::Error> {
         let name = match value {
             Orientation::Standard => Name::Standard,

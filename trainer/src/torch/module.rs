@@ -124,7 +124,7 @@ impl Module {
                 Step::Node(node) => self.node(node, &mut values, mode)?,
                 Step::Again { node, earlier } => {
                     let value = values.get(self.graph.value_of(earlier).index())?.shallow_clone();
-                    values.0[self.graph.value_of(node).index()] = Some(value);
+                    self.put(node, value, &mut values);
                 }
                 Step::ConvNorm { conv, norm } => self.conv_norm(conv, norm, &mut values, mode)?,
                 Step::PooledNorm { conv, norm, pool } => self.pooled_norm([conv, norm, pool], &mut values, mode)?,
@@ -221,12 +221,11 @@ impl Module {
         let value = match &node.op {
             &Op::Conv2d { weight, bias, stride, padding, groups } => {
                 let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
-                match self.shared_conv(index, weight, window, x, mode)? {
-                    Some(value) => value,
-                    None => {
-                        let bias = bias.map(|id| self.param(id)).transpose()?;
-                        ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
-                    }
+                if let Some(value) = self.shared_conv(index, weight, window, x, mode)? {
+                    value
+                } else {
+                    let bias = bias.map(|id| self.param(id)).transpose()?;
+                    ops::conv2d(x, &self.param(weight)?, bias.as_ref(), window)?
                 }
             }
             Op::BatchNorm { params, eps } => self.norm_tensors(params, *eps).apply(x, &mut mode.norm)?,
@@ -256,7 +255,7 @@ impl Module {
                 None => x.shallow_clone(),
             },
         };
-        values.0[self.graph.value_of(index).index()] = Some(value);
+        self.put(index, value, values);
         Ok(())
     }
 
@@ -296,52 +295,55 @@ impl Module {
         whole.map(|whole| whole.f_narrow(1, 0, used[0] as i64)).transpose()
     }
 
-    fn conv_norm(&self, conv: usize, norm: usize, values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+    /// A convolution and the batch norm behind it.
+    fn conv_and_norm(&self, conv: usize, norm: usize) -> Result<(ParamId, Window, NormTensors<'_>), TchError> {
         let nodes = self.graph.nodes();
-        let (&Op::Conv2d { weight, stride, padding, groups, .. }, Op::BatchNorm { params, eps }) =
-            (&nodes[conv].op, &nodes[norm].op)
-        else {
-            return Err(TchError::Shape("a step that is no convolution with a norm".to_owned()));
-        };
-        let x = values.get(nodes[conv].inputs[0].index())?;
-        let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+        match (&nodes[conv].op, &nodes[norm].op) {
+            (&Op::Conv2d { weight, stride, padding, groups, .. }, Op::BatchNorm { params, eps }) => {
+                let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+                Ok((weight, window, self.norm_tensors(params, *eps)))
+            }
+            _ => Err(TchError::Shape("a step that is no convolution with a norm".to_owned())),
+        }
+    }
+
+    /// What a node reads first.
+    fn operand<'a>(&self, node: usize, values: &'a Values) -> Result<&'a Tensor, TchError> {
+        values.get(self.graph.nodes()[node].inputs[0].index())
+    }
+
+    fn put(&self, node: usize, value: Tensor, values: &mut Values) {
+        values.0[self.graph.value_of(node).index()] = Some(value);
+    }
+
+    fn conv_norm(&self, conv: usize, norm: usize, values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let (weight, window, tensors) = self.conv_and_norm(conv, norm)?;
+        let x = self.operand(conv, values)?;
         let shared = self.shared_conv(conv, weight, window, x, mode)?;
-        let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
-        let value = match tensors.fixed(&mode.norm)? {
-            Some((mean, var)) => {
-                let (factor, summand) = tensors.affine(mean, var)?;
-                let factor = factor.f_view([-1, 1, 1, 1])?;
-                match shared {
-                    Some(map) => {
-                        let spread = [1, -1, 1, 1];
-                        summand.f_view(spread)?.f_addcmul(&map, &factor.f_view(spread)?)?
-                    }
-                    None => ops::conv2d(x, &weight.f_mul(&factor)?, Some(&summand), window)?,
-                }
+        let weight = self.param(weight)?;
+        let value = if let Some((mean, var)) = tensors.fixed(&mode.norm)? {
+            let (factor, summand) = tensors.affine(mean, var)?;
+            let spread = [1, -1, 1, 1];
+            match shared {
+                Some(map) => summand.f_view(spread)?.f_addcmul(&map, &factor.f_view(spread)?)?,
+                None => ops::conv2d(x, &weight.f_mul(&factor.f_view([-1, 1, 1, 1])?)?, Some(&summand), window)?,
             }
-            None => {
-                let map = shared.map_or_else(|| ops::conv2d(x, &weight, None, window), Ok)?;
-                tensors.apply(&map, &mut mode.norm)?
-            }
+        } else {
+            let map = shared.map_or_else(|| ops::conv2d(x, &weight, None, window), Ok)?;
+            tensors.apply(&map, &mut mode.norm)?
         };
-        values.0[self.graph.value_of(norm).index()] = Some(value);
+        self.put(norm, value, values);
         Ok(())
     }
 
     /// With fixed statistics one matrix, where it is cheaper to multiply the layers' matrices than to run them in turn.
     fn conv_norm_linear(&self, nodes: [usize; 4], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
         let [conv, norm, flatten, linear] = nodes;
-        let of = self.graph.nodes();
-        let (&Op::Conv2d { weight, .. }, Op::BatchNorm { params, eps }, &Op::Linear { weight: outer, bias }) =
-            (&of[conv].op, &of[norm].op, &of[linear].op)
-        else {
-            return Err(TchError::Shape("a step that is no convolution with a norm and a linear layer".to_owned()));
-        };
-        let x = values.get(of[conv].inputs[0].index())?;
+        let (weight, _, tensors) = self.conv_and_norm(conv, norm)?;
+        let x = self.operand(conv, values)?;
         let (rows, channels, h, w) = x.size4()?;
-        let tensors = self.norm_tensors(params, *eps);
-        match tensors.fixed(&mode.norm)? {
-            Some((mean, var)) if h * w == 1 && rows > channels => {
+        match (tensors.fixed(&mode.norm)?, &self.graph.nodes()[linear].op) {
+            (Some((mean, var)), &Op::Linear { weight: outer, bias }) if h * w == 1 && rows > channels => {
                 let (inner, outer) = (self.param(weight)?, self.param(outer)?);
                 let (factor, summand) = tensors.affine(mean, var)?;
                 let inner = inner.f_view([-1, channels])?.f_mul(&factor.f_unsqueeze(1)?)?;
@@ -350,7 +352,7 @@ impl Module {
                     shift = shift.f_add(&self.param(bias)?)?;
                 }
                 let value = x.f_view([rows, channels])?.f_linear(&matrix, Some(&shift))?;
-                values.0[self.graph.value_of(linear).index()] = Some(value);
+                self.put(linear, value, values);
                 Ok(())
             }
             _ => {
@@ -361,27 +363,22 @@ impl Module {
         }
     }
 
-    fn pooled_norm(&self, [conv, norm, pool]: [usize; 3], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
-        let nodes = self.graph.nodes();
-        let (&Op::Conv2d { weight, .. }, Op::BatchNorm { params, eps }) = (&nodes[conv].op, &nodes[norm].op) else {
-            return Err(TchError::Shape("a step that is no convolution with a norm".to_owned()));
-        };
-        let x = values.get(nodes[conv].inputs[0].index())?;
-        let (weight, tensors) = (self.param(weight)?, self.norm_tensors(params, *eps));
+    fn pooled_norm(&self, nodes: [usize; 3], values: &mut Values, mode: &mut Mode<'_>) -> Result<(), TchError> {
+        let [conv, norm, pool] = nodes;
+        let (weight, window, tensors) = self.conv_and_norm(conv, norm)?;
+        let (x, weight) = (self.operand(conv, values)?, self.param(weight)?);
         // Covariances are for float32.
         let short = match mode.precision {
             Precision::Full => pooled_norm(x, &weight, &tensors, &mut mode.norm)?,
             Precision::Bf16 | Precision::Fp16 => None,
         };
-        let value = match short {
-            Some(value) => value,
-            None => {
-                let map = ops::conv2d(x, &weight, None, Window { stride: 1, padding: 0, groups: 1 })?;
-                tensors.apply(&map, &mut mode.norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
-            }
+        let value = if let Some(value) = short {
+            value
+        } else {
+            let map = ops::conv2d(x, &weight, None, window)?;
+            tensors.apply(&map, &mut mode.norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
         };
-        values.0[self.graph.value_of(pool).index()] = Some(value);
+        self.put(pool, value, values);
         Ok(())
     }
 }
-

@@ -127,6 +127,15 @@ impl NormTensors<'_> {
         momentum: f64,
     ) -> Result<Tensor, TchError> {
         let cudnn = input.kind() != Kind::Double;
-        input.f_batch_norm(Some(self.weight), Some(self.bias), Some(mean), Some(var), training, momentum, self.eps, cudnn)
+        input.f_batch_norm(
+            Some(self.weight),
+            Some(self.bias),
+            Some(mean),
+            Some(var),
+            training,
+            momentum,
+            self.eps,
+            cudnn,
+        )
     }
 }

@@ -120,7 +120,9 @@ fn keys(graph: &Graph) -> Vec<Option<String>> {
             Op::Conv2d { weight, bias: None, stride, padding, groups } => {
                 key(format!("{} {stride} {padding} {groups}", graph.param(*weight).name))
             }
-            Op::Activation(_) | Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => key(format!("{:?}", node.op)),
+            Op::Activation(_) | Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => {
+                key(format!("{:?}", node.op))
+            }
             Op::Conv2d { .. }
             | Op::BatchNorm { .. }
             | Op::Flatten
@@ -155,7 +157,8 @@ fn step_at(graph: &Graph, reader: &[Option<usize>], conv: usize) -> Step {
         _ => {}
     }
     let flatten = reader[norm].filter(|&index| matches!(nodes[index].op, Op::Flatten));
-    let linear = flatten.and_then(|flatten| reader[flatten]).filter(|&index| matches!(nodes[index].op, Op::Linear { .. }));
+    let linear =
+        flatten.and_then(|flatten| reader[flatten]).filter(|&index| matches!(nodes[index].op, Op::Linear { .. }));
     match (flatten, linear) {
         (Some(flatten), Some(linear)) if is_pointwise(graph, &nodes[conv]) => {
             Step::ConvNormLinear { conv, norm, flatten, linear }

@@ -45,7 +45,8 @@ pub(crate) fn siamese(space: Space, stage: &StagePaths, extent: Extent, gain: f6
             shapes.extend([Side::Online, Side::Target].map(|side| (side.name(&param.name), param.shape.clone())));
         }
     }
-    let weights = RecipeWeights::of_shapes(shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())), gain, 0);
+    let weights =
+        RecipeWeights::of_shapes(shapes.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())), gain, 0);
     Siamese::load(space, &parts, extent, &weights, placement).unwrap()
 }
 
@@ -79,7 +80,11 @@ pub(crate) fn sample(tensor: &Tensor, kind: &str) -> Vec<f64> {
 }
 
 fn to_f32_or_f64(tensor: &Tensor) -> Vec<f64> {
-    if tensor.kind() == tch::Kind::Double { f64s(tensor) } else { to_f32(tensor).unwrap().into_iter().map(f64::from).collect() }
+    if tensor.kind() == tch::Kind::Double {
+        f64s(tensor)
+    } else {
+        to_f32(tensor).unwrap().into_iter().map(f64::from).collect()
+    }
 }
 
 /// The largest difference in units of the largest of `theirs`.

@@ -13,7 +13,8 @@ use crate::graph::{Graph, Node, Op, ValueId};
 /// of parameters stays as it is, but for those that nothing reads.
 pub fn pool_early(graph: &Graph) -> Graph {
     let pixels = Pixels::of(graph);
-    let mut early = PoolEarly { rewriter: Rewriter::new(graph), uses: graph.use_counts(), pooled: HashMap::new(), pixels };
+    let mut early =
+        PoolEarly { rewriter: Rewriter::new(graph), uses: graph.use_counts(), pooled: HashMap::new(), pixels };
     // What only pools read is computed when they are, if at all.
     for (index, node) in graph.nodes().iter().enumerate() {
         let value = graph.value_of(index);
@@ -61,17 +62,14 @@ impl PoolEarly<'_> {
         }
         let graph = self.rewriter.old;
         let through = graph.node_of(value).filter(|node| self.uses[value.index()] == 1 && self.commutes(node));
-        let pooled = match through {
-            Some(node) => {
-                let (node_name, op) = (format!("{}.pooled", node.name), node.op.map_params(|id| self.rewriter.param(id)));
-                let inputs: Vec<ValueId> = node.inputs.iter().map(|&input| self.operand(input)).collect();
-                self.rewriter.new.node(node_name, op, &inputs)
-            }
-            None => {
-                let input = self.rewriter.value(value);
-                let name = graph.node_of(value).map_or_else(|| name.to_owned(), |node| format!("{}.pool", node.name));
-                self.rewriter.new.node(name, Op::GlobalAvgPool, &[input])
-            }
+        let pooled = if let Some(node) = through {
+            let (node_name, op) = (format!("{}.pooled", node.name), node.op.map_params(|id| self.rewriter.param(id)));
+            let inputs: Vec<ValueId> = node.inputs.iter().map(|&input| self.operand(input)).collect();
+            self.rewriter.new.node(node_name, op, &inputs)
+        } else {
+            let input = self.rewriter.value(value);
+            let name = graph.node_of(value).map_or_else(|| name.to_owned(), |node| format!("{}.pool", node.name));
+            self.rewriter.new.node(name, Op::GlobalAvgPool, &[input])
         };
         self.pooled.insert(value, pooled);
         pooled
@@ -85,7 +83,9 @@ impl PoolEarly<'_> {
     fn commutes(&self, node: &Node) -> bool {
         let graph = self.rewriter.old;
         match &node.op {
-            Op::Conv2d { weight, stride: 1, padding: 0, groups: 1, .. } => graph.param(*weight).shape.ends_with(&[1, 1]),
+            Op::Conv2d { weight, stride: 1, padding: 0, groups: 1, .. } => {
+                graph.param(*weight).shape.ends_with(&[1, 1])
+            }
             Op::BatchNorm { .. } | Op::Shift { .. } | Op::Add => true,
             // One number a channel, by which the mean can be multiplied as well.
             Op::Mul => self.pixels.is_single(node.inputs[1]),

@@ -186,7 +186,15 @@ mod tests {
     use super::*;
 
     fn need() -> Need {
-        Need { levels: vec![100, 50, 10], part: 200, whole_part: 250, prefix: 300, input: 20, projection: 5, bn_images: 2 }
+        Need {
+            levels: vec![100, 50, 10],
+            part: 200,
+            whole_part: 250,
+            prefix: 300,
+            input: 20,
+            projection: 5,
+            bn_images: 2,
+        }
     }
 
     #[test]

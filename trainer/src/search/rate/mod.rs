@@ -28,7 +28,7 @@ pub use plain::plain;
 pub use shared::shared;
 
 use super::rules::{BnRecalibration, RatingTarget, Rules};
-use super::siamese::{Part, Side, Siamese, StagePaths, cosine_losses, normalised};
+use super::siamese::{Part, Siamese, Side, StagePaths, cosine_losses, normalised};
 use crate::torch::{Norm, Statistics, TorchError};
 
 /// Is told how much is done, of how much: first 0.
@@ -110,11 +110,16 @@ impl Job<'_> {
         let side = self.bn_images.size();
         let named = |what: &str, tensor: &Tensor, views: std::ops::RangeInclusive<i64>, fewest: i64| {
             let size = tensor.size();
-            let fits = matches!(size[..], [n, v, 3, h, w] if n >= fewest && views.contains(&v) && side.ends_with(&[h, w]));
+            let fits =
+                matches!(size[..], [n, v, 3, h, w] if n >= fewest && views.contains(&v) && side.ends_with(&[h, w]));
             if fits && !size.contains(&0) {
                 return Ok(());
             }
-            let views = if views.end() == views.start() { format!("{}", views.start()) } else { format!("{} or more", views.start()) };
+            let views = if views.end() == views.start() {
+                format!("{}", views.start())
+            } else {
+                format!("{} or more", views.start())
+            };
             Err(RateError::Images(format!(
                 "{what} are {size:?}, not [images (at least {fewest}), views ({views}), 3, height, width] of one height and width"
             )))
@@ -122,7 +127,9 @@ impl Job<'_> {
         // One image leaves a batch norm over features without a variance.
         named("the images for statistics", self.bn_images, 2..=i64::MAX, 2)?;
         let batches = self.images.iter().enumerate();
-        batches.map(|(number, batch)| (format!("the images of batch {}", number + 1), batch)).try_for_each(|(what, batch)| named(&what, batch, 2..=2, 1))
+        batches
+            .map(|(number, batch)| (format!("the images of batch {}", number + 1), batch))
+            .try_for_each(|(what, batch)| named(&what, batch, 2..=2, 1))
     }
 
     /// What statistics are estimated from: `[n, 3, h, w]`, the last of two views as published, or all views together.
@@ -151,7 +158,8 @@ impl Job<'_> {
             BnRecalibration::LastView => Ok(Statistics::reset(module)?),
             BnRecalibration::AllViews => {
                 let mut statistics = Statistics::default();
-                let _projection = module.forward_one(projection, &mut self.siamese.mode(Norm::Estimate(&mut statistics)))?;
+                let _projection =
+                    module.forward_one(projection, &mut self.siamese.mode(Norm::Estimate(&mut statistics)))?;
                 Ok(statistics)
             }
         }
@@ -193,7 +201,8 @@ struct Prefix {
 fn crossed_losses(predictions: &Tensor, targets: &Tensor) -> Result<Vec<f64>, TchError> {
     let n = predictions.size2()?.0 / 2;
     let crossed = Tensor::f_cat(&[targets.f_narrow(0, n, n)?, targets.f_narrow(0, 0, n)?], 0)?;
-    let losses = cosine_losses(predictions, &crossed)?.f_view([2, n])?.f_sum_dim_intlist([0].as_slice(), false, None)?;
+    let losses =
+        cosine_losses(predictions, &crossed)?.f_view([2, n])?.f_sum_dim_intlist([0].as_slice(), false, None)?;
     let losses = losses.f_to_kind(Kind::Double)?;
     let mut values = vec![0.0; n as usize];
     losses.f_copy_data(&mut values, n as usize)?;

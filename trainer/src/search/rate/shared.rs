@@ -19,7 +19,8 @@ pub fn shared(job: &Job<'_>, limit: u64, progress: Progress<'_>) -> Result<Ratin
     let schedule = Need::of_tree(job, &tree)?.schedule(rows.len(), limit)?;
     tch::no_grad(|| {
         let prefix = job.prefix(&job.bn_input()?)?;
-        let mut walk = Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails: HashMap::new() };
+        let mut walk =
+            Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails: HashMap::new() };
         walk.estimate(Side::Target, &prefix)?;
         walk.estimate(Side::Online, &prefix)?;
         let scores = evaluate(&mut walk, &prefix, &rows, &schedule, progress)?;
@@ -150,7 +151,8 @@ impl Walk<'_> {
         let mut value = layer.forward_one(input, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
         if let Some((_, project)) = node.leaf {
             let module = self.job.siamese.module(side, project)?;
-            let projection = module.forward_one(&value, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
+            let projection =
+                module.forward_one(&value, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
             if side == Side::Online {
                 estimated.prediction = self.job.predictor_statistics(&projection)?;
             }
@@ -159,7 +161,10 @@ impl Walk<'_> {
         let held = self.hold[node.level] || node.children.len() < 2;
         for (number, &child) in node.children.iter().enumerate() {
             if number > 0 && !held {
-                value = layer.forward_one(input, &mut self.job.siamese.mode(Norm::Given(&self.estimated[&(side, index)].layer)))?;
+                value = layer.forward_one(
+                    input,
+                    &mut self.job.siamese.mode(Norm::Given(&self.estimated[&(side, index)].layer)),
+                )?;
             }
             self.estimate_node(side, child, &value)?;
         }

@@ -2,9 +2,9 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use super::Siamese;
 use super::loss::{cosine_losses, normalised};
 use super::parts::{Side, StagePaths};
-use super::Siamese;
 use crate::optim::{Follower, Lars, Treatment};
 use crate::search::rules::{ChannelsFixTarget, Prefix, Rules};
 use crate::search::world::World;
@@ -71,7 +71,9 @@ impl Learner {
             Prefix::Frozen => {
                 let parts = self.stage.prefix().into_iter();
                 let graphs = parts.map(|part| part.graph(self.siamese.space()));
-                graphs.flat_map(|graph| graph.params().iter().map(|p| Side::Target.name(&p.name)).collect::<Vec<_>>()).collect()
+                graphs
+                    .flat_map(|graph| graph.params().iter().map(|p| Side::Target.name(&p.name)).collect::<Vec<_>>())
+                    .collect()
             }
         };
         let frozen: std::collections::HashSet<String> = frozen.into_iter().collect();
@@ -112,8 +114,8 @@ impl Learner {
     pub fn accumulate(&mut self, batch: Batch<'_>) -> Result<BatchReport, TorchError> {
         let views = Views::of(batch.images)?;
         let shared = tch::no_grad(|| self.shared_prefix(&views, batch.paths.len()))?;
-        let targets = tch::no_grad(|| self.targets(&views, &shared, batch.paths))?;
-        let losses = self.losses(&views, &shared, &targets, batch)?;
+        let targets = tch::no_grad(|| self.targets(&views, shared.as_deref(), batch.paths))?;
+        let losses = self.losses(&views, shared.as_deref(), &targets, batch)?;
         Ok(BatchReport { targets, losses })
     }
 
@@ -123,9 +125,7 @@ impl Learner {
             return Ok(None);
         }
         let pairs = views.pairs.min(paths);
-        let run = |view: &Tensor| {
-            self.siamese.run(Side::Target, self.stage.prefix(), view, &mut self.mode(1))
-        };
+        let run = |view: &Tensor| self.siamese.run(Side::Target, self.stage.prefix(), view, &mut self.mode(1));
         let pair = |index: usize| {
             let [first, second] = views.pair(index)?;
             Ok([run(&first)?, run(&second)?])
@@ -137,13 +137,13 @@ impl Learner {
     fn targets(
         &self,
         views: &Views,
-        shared: &Option<Vec<[Tensor; 2]>>,
+        shared: Option<&[[Tensor; 2]]>,
         paths: &[Vec<u8>],
     ) -> Result<[Tensor; 2], TorchError> {
         let own = self.own_prefix(Side::Target, views, shared, paths.len())?;
         let mut sums: [Option<Tensor>; 2] = [None, None];
         for (number, path) in paths.iter().enumerate() {
-            let inputs = self.inputs(Side::Target, views, own.as_deref().or(shared.as_deref()), number)?;
+            let inputs = self.inputs(Side::Target, views, own.as_deref().or(shared), number)?;
             for (sum, input) in sums.iter_mut().zip(&inputs) {
                 let parts = self.stage.body(path).into_iter().chain([self.stage.projection(path)]);
                 let projection = self.siamese.run(Side::Target, parts, input, &mut self.mode(1))?;
@@ -166,7 +166,7 @@ impl Learner {
     fn losses(
         &self,
         views: &Views,
-        shared: &Option<Vec<[Tensor; 2]>>,
+        shared: Option<&[[Tensor; 2]]>,
         targets: &[Tensor; 2],
         batch: Batch<'_>,
     ) -> Result<Vec<[f64; 2]>, TorchError> {
@@ -175,7 +175,7 @@ impl Learner {
         let leaves = own.as_ref().map(|own| own.iter().map(leaf).collect::<Result<Vec<_>, _>>()).transpose()?;
         let mut losses = Vec::with_capacity(batch.paths.len());
         for (number, path) in batch.paths.iter().enumerate() {
-            let inputs = self.inputs(Side::Online, views, leaves.as_deref().or(shared.as_deref()), number)?;
+            let inputs = self.inputs(Side::Online, views, leaves.as_deref().or(shared), number)?;
             let parts = || {
                 let body = self.stage.body(path).into_iter();
                 body.chain([self.stage.projection(path), self.stage.prediction()])
@@ -206,7 +206,7 @@ impl Learner {
         &self,
         side: Side,
         views: &Views,
-        shared: &Option<Vec<[Tensor; 2]>>,
+        shared: Option<&[[Tensor; 2]]>,
         paths: usize,
     ) -> Result<Option<Vec<[Tensor; 2]>>, TorchError> {
         if shared.is_some() || views.pairs > 1 || self.stage.prefix().is_empty() {
@@ -256,7 +256,8 @@ impl Learner {
             .filter(|(_, tensor)| tensor.requires_grad())
             .map(|(name, tensor)| (name, tensor, rules.lars_exclude.treatment(name, tensor.dim())))
             .collect();
-        let gradients: Vec<Tensor> = trained.iter().map(|(_, tensor, _)| tensor.grad()).filter(Tensor::defined).collect();
+        let gradients: Vec<Tensor> =
+            trained.iter().map(|(_, tensor, _)| tensor.grad()).filter(Tensor::defined).collect();
         world.reduce(&gradients)?;
         drop(gradients);
         let changed = optimizer.step(trained, lr)?;

@@ -107,9 +107,9 @@ impl Siamese {
 /// The parameters to load under their siamese names: those of the parts, and for a whole network all others.
 fn wanted(space: &Space, graphs: &[(Side, Part, Graph)], extent: Extent) -> Vec<(String, Param)> {
     let whole = |param: &Param| Param { shape: param.stored_shape().to_vec(), stored: None, ..param.clone() };
-    let of_parts = graphs.iter().flat_map(|(side, _, graph)| {
-        graph.params().iter().map(|param| (side.name(&param.name), whole(param)))
-    });
+    let of_parts = graphs
+        .iter()
+        .flat_map(|(side, _, graph)| graph.params().iter().map(|param| (side.name(&param.name), whole(param))));
     let mut all: Vec<(String, Param)> = of_parts.collect();
     if extent == Extent::Whole {
         for param in space.parameters().into_iter().map(Param::from) {
