@@ -134,7 +134,7 @@ fn bad_input_is_refused(files: &Files) {
     files.refused(&with("--stage", "3"), 2, &["nats-c10 has no stage 3", "0 to 2"]);
     files.refused(&with("--stage", "1"), 2, &["1 stage before it", "names 2"]);
     files.refused(&with("--best-paths", "77/58"), 2, &["operations are 0 to 7, not 8"]);
-    files.refused(&with("--best-paths", "77/5x"), 2, &["`4x` is no path"]);
+    files.refused(&with("--best-paths", "77/5x"), 2, &["`5x` is no path"]);
     files.refused(&with("--checkpoint", "none.safetensors"), 1, &["none.safetensors"]);
     files.refused(&[&good[..], &["--paths", "9"]].concat(), 2, &["operations are 0 to 7, not 9"]);
     files.refused(&[&good[..], &["--paths", "01"]].concat(), 2, &["stage 3 has 1 layers, the path has 2"]);

@@ -4,9 +4,10 @@
 //! from what float64 gives. Gradients and changed weights: 2e-3 of the largest element (batch norms over few values amplify
 //! the last bits). A ReLU whose input is within rounding of 0 may fall on its other side and move single gradients by
 //! per cents. Where a step is further off than 2e-3 it is done again in float64, from the same weights and from weights that
-//! differ by as much as maps are off in float32 (2e-6). It passes only if that nudge moves the exact gradients by more than a smooth function
-//! could be moved, which shows inputs of ReLU within rounding of 0, and both ours and the stored ones are within 5 % of the exact
-//! ones. Biases in front of a norm have the gradient 0 plus noise.
+//! differ by as much as maps are off in float32 (3e-6, for `HyTra` 1e-5). It passes only if that nudge moves the exact
+//! gradients by more than a smooth function could be moved, which shows inputs of ReLU within rounding of 0, and both ours
+//! and the stored ones are within three times that of the exact ones. Biases in front of a norm have the gradient 0 plus
+//! noise.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -24,10 +25,11 @@ use support::{f64s, far, fixtures, gain, input, paths, published_space, sample, 
 use tch::{Kind, Tensor};
 
 const GRADIENTS: f64 = 2e-3;
-/// What inputs of ReLU on their other side move at most.
-const FLIPS: f64 = 0.05;
-/// What maps are off by in float32 after some dozens of layers, and with which weights are nudged.
-const NUDGE: f64 = 2e-6;
+/// What inputs of ReLU on their other side move at most, and how much more than a nudge of the weights does.
+const FLIPS: f64 = 0.1;
+const FACTOR: f64 = 3.0;
+/// With what share of the tolerance of the targets weights are nudged: as much as maps are off in float32.
+const NUDGE: f64 = 0.3;
 /// What such a nudge moves smooth gradients by: less than this.
 const SMOOTH: f64 = 1e-3;
 /// Gradients of biases in front of a norm are this or less, instead of 0.
@@ -173,10 +175,10 @@ impl Step {
                 "{id}: step {step}: losses are {off:.1e} off"
             );
         }
-        self.check_gradients(&ours);
+        self.check_gradients(&ours, forward);
     }
 
-    fn check_gradients(&self, ours: &Outcome) {
+    fn check_gradients(&self, ours: &Outcome, forward: f64) {
         let (id, noisy) = (&self.case.id, self.noisy());
         let norms = self.steps()[0]["grad_norm_all"].as_object().unwrap();
         let zero: BTreeSet<&str> =
@@ -190,10 +192,11 @@ impl Step {
         if off > limit {
             let exact = self.run(Kind::Double, 0.0);
             let from_exact = |samples: &Samples| self.differences(samples, &exact.gradients);
-            let nudged = from_exact(&self.run(Kind::Double, NUDGE).gradients);
+            let nudged = from_exact(&self.run(Kind::Double, NUDGE * forward).gradients);
             let (own, stored) = (from_exact(&ours.gradients), from_exact(&self.stored));
             println!("{id}: off from exact gradients: ours {own:.1e}, stored {stored:.1e}, nudged {nudged:.1e}");
-            assert!(own <= FLIPS && stored <= FLIPS, "{id}: gradients are {off:.1e} off");
+            let allowed = FLIPS.min(FACTOR * nudged);
+            assert!(own <= allowed && stored <= allowed, "{id}: gradients are {off:.1e} off");
             assert!(nudged >= SMOOTH, "{id}: gradients are {off:.1e} off, and no ReLU is within rounding of 0");
             limit = own + stored;
         }

@@ -9,6 +9,7 @@ mod fetch;
 mod images;
 mod measure;
 mod networks;
+mod search;
 
 use clap::{Args, Subcommand};
 
@@ -33,6 +34,8 @@ enum What {
     Eval(eval::Options),
     /// Decoding and the evaluation transform, beside torchvision
     Images(images::Options),
+    /// The search's training step beside PyTorch's, and rating beside the published way (needs `--torch` and `--peers`)
+    Search(search::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
     #[command(hide = true)]
     Measured(measure::Options),
@@ -47,6 +50,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Fetch(options) => fetch::run(options),
         What::Eval(options) => eval::run(options),
         What::Images(options) => images::run(options),
+        What::Search(options) => search::run(options),
         What::Measured(options) => measure::run(options),
     }
 }

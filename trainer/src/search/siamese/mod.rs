@@ -75,9 +75,8 @@ impl Siamese {
         self.modules.get(&(side, part)).ok_or_else(|| TorchError::NotLoaded(format!("{side:?} {part:?}")))
     }
 
-    /// How parts run: in float32, in the memory format that is fastest for the space. On processors the depth-wise
-    /// convolutions of MBConv are faster with the channels of a pixel side by side, the others' blocks are not, and their
-    /// batch norms sum more exactly without.
+    /// How parts run: in float32. Kernels have the channels of a tap side by side, and maps behind a convolution follow
+    /// them; on processors only `MBConv` gains when what a part reads is brought into that format first.
     pub(crate) fn mode<'a>(&self, norm: Norm<'a>) -> Mode<'a> {
         let on_processor = self.params.iter().next().is_none_or(|(_, tensor)| tensor.device() == Device::Cpu);
         Mode { channels_last: !on_processor || matches!(self.space, Space::Mbconv(_)), ..Mode::with(norm) }

@@ -4,7 +4,7 @@
 //! which answer a number of runs with their times, take turns with it from here.
 
 mod files;
-mod peer;
+pub(super) mod peer;
 mod report;
 
 use std::path::{Path, PathBuf};

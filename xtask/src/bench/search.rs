@@ -1,0 +1,117 @@
+//! The search's training step beside PyTorch's, and rating beside the published way of rating.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use bossnas_report::statistics::median;
+use clap::Args;
+
+use super::networks::peer::Peer;
+use crate::{peers, process, torch, workspace};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Blocks of each program, in turn
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only these spaces
+    #[arg(long, value_delimiter = ',', default_values_t = ["nats-c10", "mbconv", "hytra"].map(str::to_owned))]
+    spaces: Vec<String>,
+    /// Rate one path in so many the plain way, and count its time as often
+    #[arg(long, default_value_t = 8)]
+    share: usize,
+    /// Only the steps, or only the ratings
+    #[arg(long, value_parser = ["steps", "ratings"])]
+    only: Option<String>,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let ours = program()?;
+    let wants = |what: &str| options.only.as_deref().is_none_or(|only| only == what);
+    if wants("steps") {
+        let python = peers::python()?;
+        println!(
+            "A training step, 8 images, published rules: medians of blocks in turn (limit 0.9), and its update alone"
+        );
+        for space in &options.spaces {
+            for threads in [1, 2] {
+                step(&ours, &python, space, threads, options.rounds)?;
+            }
+        }
+    }
+    if wants("ratings") {
+        println!(
+            "Rating all paths of a stage, 1 thread: shared against plain (limits: nats-c10 10, mbconv 15; memory 1.5)"
+        );
+        for space in options.spaces.iter().filter(|space| *space != "hytra") {
+            rating(&ours, space, options.share)?;
+        }
+    }
+    Ok(())
+}
+
+/// The benchmark of the trainer, built.
+fn program() -> anyhow::Result<PathBuf> {
+    torch::ready()?;
+    let mut build =
+        process::cargo(["bench", "--locked", "--package", "bossnas-trainer", "--bench", "step", "--no-run"]);
+    let output = build.args(["--message-format", "json"]).output().context("cannot start cargo")?;
+    anyhow::ensure!(output.status.success(), "the trainer's benchmark cannot be built");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut programs = messages.filter(|message| message["target"]["name"] == "step");
+    let program = programs.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    program.context("cargo does not say where the benchmark is")
+}
+
+fn bound(program: &Path, arguments: &[&str], threads: usize) -> Command {
+    let cpus: Vec<String> = (0..threads).map(|cpu| cpu.to_string()).collect();
+    let mut command = Command::new("taskset");
+    command.args(["-c", &cpus.join(",")]).arg(program).args(arguments).args(["--threads", &threads.to_string()]);
+    command.env("OMP_NUM_THREADS", threads.to_string()).env("GOMP_CPU_AFFINITY", cpus.join(" "));
+    command
+}
+
+fn step(ours: &Path, python: &Path, space: &str, threads: usize, rounds: usize) -> anyhow::Result<()> {
+    let mut times: [Vec<f64>; 2] = Default::default();
+    {
+        let peer = workspace::root().join("tests/peers/siamese_time.py").display().to_string();
+        let cpus = ["0", "0,1"][threads - 1];
+        let mut programs = [
+            Peer::of(bound(ours, &["--space", space, "--part", "step"], threads))?,
+            Peer::of(bound(python, &[&peer, "--space", space, "--images", "8", "--cpus", cpus], threads))?,
+        ];
+        for _ in 0..rounds {
+            for (program, times) in programs.iter_mut().zip(&mut times) {
+                times.extend(program.block()?);
+            }
+        }
+    }
+    let [a, b] = times.map(|times| median(&times).unwrap_or(f64::NAN));
+    println!("{space:9} {threads} threads  ours {a:8.0} ms  PyTorch {b:8.0} ms  ratio {:.2}", a / b);
+    Ok(())
+}
+
+fn rating(ours: &Path, space: &str, share: usize) -> anyhow::Result<()> {
+    let run = |part: &str, share: usize| -> anyhow::Result<serde_json::Value> {
+        let mut command = bound(ours, &["--space", space, "--part", part, "--share", &share.to_string()], 1);
+        let output = command.output().context("cannot start the benchmark")?;
+        anyhow::ensure!(output.status.success(), "the benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let (shared, plain) = (run("rate-shared", 1)?, run("rate-plain", share)?);
+    let number = |value: &serde_json::Value, key: &str| value[key].as_f64().unwrap_or(f64::NAN);
+    let plain_all = number(&plain, "ms") / number(&plain, "paths") * number(&shared, "paths");
+    let (time, paths) = (number(&shared, "ms"), number(&shared, "paths"));
+    println!(
+        "{space:9} {paths} paths  shared {:.1} s  plain {:.0} s (from every {share}th path)  {:.1} times  peak {:.0} MB against {:.0} MB: {:.2}",
+        time / 1e3,
+        plain_all / 1e3,
+        plain_all / time,
+        number(&shared, "peak_kb") / 1e3,
+        number(&plain, "peak_kb") / 1e3,
+        number(&shared, "peak_kb") / number(&plain, "peak_kb")
+    );
+    Ok(())
+}
