@@ -80,7 +80,7 @@ fn steps(space: Space, part: &str, images: i64) {
     let mut learner = Learner::new(siamese, stage, Rules::published(), World::alone()).expect("a learner");
     let (size, views) = (space.image_size() as i64, if matches!(space, Space::Nats(_)) { 2 } else { 8 });
     let images = Tensor::randn([images, views, 3, size, size], (Kind::Float, Device::Cpu));
-    let mut gradients = |learner: &mut Learner| {
+    let gradients = |learner: &mut Learner| {
         learner.accumulate(Batch { images: &images, paths: &paths, accumulate: 8 }).expect("a batch");
     };
     let update = |learner: &mut Learner| {

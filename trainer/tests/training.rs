@@ -46,6 +46,8 @@ struct Outcome {
     gradients: Samples,
     /// What became of weights, less what they were.
     changes: Samples,
+    /// The largest change of any element, by name.
+    moved: BTreeMap<String, f64>,
 }
 
 struct Step {
@@ -102,7 +104,8 @@ impl Step {
         let images = input(&params["img"], kind);
         let accumulate = u32::try_from(params["update_interval"].as_u64().unwrap()).unwrap();
         let (mut targets, mut losses) = (Vec::new(), Vec::new());
-        let (mut norms, mut gradients, mut changes) = (BTreeMap::new(), Samples::new(), Samples::new());
+        let (mut norms, mut moved) = (BTreeMap::new(), BTreeMap::new());
+        let (mut gradients, mut changes) = (Samples::new(), Samples::new());
         for step in 0..self.steps().len() {
             let batch = Batch { images: &images, paths: &drawn, accumulate };
             let report = learner.accumulate(batch).unwrap();
@@ -119,6 +122,9 @@ impl Step {
             }
             let named = |name: &str| -> Tensor { learner.siamese().params().get(name).unwrap().shallow_clone() };
             let before: Samples = self.sampled("step1.", &named);
+            let names: BTreeSet<&str> = before.keys().map(|key| name_of(key)).collect();
+            let copies: Vec<(&str, Tensor)> =
+                names.into_iter().map(|name| (name, named(name).detach().copy())).collect();
             gradients = self.sampled("grad.", &|name| named(name).grad());
             let iteration = u64::from(accumulate) - 1;
             let momentum = target_momentum(iteration, 1000);
@@ -126,11 +132,15 @@ impl Step {
             learner.update(params["lr"].as_f64().unwrap(), momentum).unwrap();
             let named = |name: &str| -> Tensor { learner.siamese().params().get(name).unwrap().shallow_clone() };
             changes = self.sampled("step1.", &named);
+            for (name, copy) in &copies {
+                let largest = (named(name).detach() - copy).abs().max().double_value(&[]);
+                moved.insert((*name).to_owned(), largest);
+            }
             for (key, after) in &mut changes {
                 after.iter_mut().zip(&before[key]).for_each(|(after, before)| *after -= before);
             }
         }
-        Outcome { targets, losses, norms, gradients, changes }
+        Outcome { targets, losses, norms, gradients, changes, moved }
     }
 
     /// The stored samples' counterparts.
@@ -198,7 +208,7 @@ impl Step {
             let allowed = FLIPS.min(FACTOR * nudged);
             assert!(own <= allowed && stored <= allowed, "{id}: gradients are {off:.1e} off");
             assert!(nudged >= SMOOTH, "{id}: gradients are {off:.1e} off, and no ReLU is within rounding of 0");
-            limit = own + stored;
+            limit = allowed;
         }
         println!("{id}: gradients {off:.1e} off");
         for (name, norm) in norms {
@@ -210,7 +220,7 @@ impl Step {
         for (key, after) in self.stored.iter().filter(|(key, _)| key.starts_with("step1.") && key.ends_with("64")) {
             let largest = after.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
             let change = &ours.changes[key];
-            let moved = change.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
+            let moved = ours.moved[name_of(key)];
             // The stored value, and ours before and after, are float32 numbers of that size.
             let spacing = 3.0 * f64::from(f32::EPSILON) * largest;
             let allowed = if noisy.contains(name_of(key)) { 2.0 * NOISE * lr } else { limit * moved } + spacing;
