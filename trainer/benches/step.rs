@@ -114,7 +114,7 @@ fn ratings(space: Space, part: &str, share: usize) {
     let (all, bn_images): (Vec<Tensor>, Tensor) = ((0..batches).map(|_| new()).collect(), new());
     let job = Job { siamese: &siamese, stage: &stage, rules: Rules::published(), images: &all, bn_images: &bn_images };
     let need = Need::of(&job).expect("an estimate");
-    let limit = need.least().max(need.plain(images as u64) / 3 * 4);
+    let limit = need.default_limit(images as u64);
     let time = milliseconds(|| {
         let rated =
             if part == "rate-plain" { plain(&job, &mut |_, _| ()) } else { shared(&job, limit, &mut |_, _| ()) };

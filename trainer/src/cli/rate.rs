@@ -71,7 +71,7 @@ pub(crate) struct Args {
     plain: bool,
     /// Memory for what is computed, beside the weights
     #[arg(long, value_name = "MB", conflicts_with = "plain", value_parser = clap::value_parser!(u64).range(1..),
-          help = "Memory for what is computed, beside the weights [default: a third more than --plain takes]")]
+          help = "Memory for what is computed, beside the weights [default: what --plain takes at its peak, or less]")]
     memory: Option<u64>,
     /// Threads of libtorch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1024),
@@ -225,7 +225,7 @@ fn memory(args: &Args, job: &Job<'_>) -> anyhow::Result<u64> {
     let plainly = need.plain(largest);
     let limit = match args.memory {
         Some(megabytes) => megabytes.saturating_mul(1_000_000),
-        None => need.least().max(plainly / 3 * 4),
+        None => need.default_limit(largest),
     };
     let takes = if args.plain { plainly } else { limit.min(need.most(job.images)) };
     if let Some(available) = available_memory().filter(|&available| takes > available) {

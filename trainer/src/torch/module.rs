@@ -6,7 +6,7 @@ use bossnas_model::weights::WeightsError;
 use tch::{TchError, Tensor};
 
 use super::attention::{Heads, attention};
-use super::mode::{Mode, Precision};
+use super::mode::{Mode, Norm, Precision};
 use super::norm::NormTensors;
 use super::ops::{self, Window};
 use super::params::{Misfit, Misfits, Params};
@@ -344,13 +344,11 @@ impl Module {
         let (rows, channels, h, w) = x.size4()?;
         match (tensors.fixed(&mode.norm)?, &self.graph.nodes()[linear].op) {
             (Some((mean, var)), &Op::Linear { weight: outer, bias }) if h * w == 1 && rows > channels => {
-                let (inner, outer) = (self.param(weight)?, self.param(outer)?);
-                let (factor, summand) = tensors.affine(mean, var)?;
-                let inner = inner.f_view([-1, channels])?.f_mul(&factor.f_unsqueeze(1)?)?;
-                let (matrix, mut shift) = (outer.f_matmul(&inner)?, outer.f_mv(&summand)?);
-                if let Some(bias) = bias {
-                    shift = shift.f_add(&self.param(bias)?)?;
-                }
+                let compute = || self.as_one_matrix(weight, outer, bias, tensors.affine(mean, var)?);
+                let (matrix, shift) = match &mode.norm {
+                    Norm::Given(statistics) => statistics.matrix(&self.graph.param(outer).name, compute)?,
+                    Norm::Train { .. } | Norm::Eval | Norm::Estimate(_) => compute()?,
+                };
                 let value = x.f_view([rows, channels])?.f_linear(&matrix, Some(&shift))?;
                 self.put(linear, value, values);
                 Ok(())
@@ -360,6 +358,23 @@ impl Module {
                 self.node(flatten, values, mode)?;
                 self.node(linear, values, mode)
             }
+        }
+    }
+
+    /// A pointwise convolution, a norm that is a factor and a summand, and a linear layer: one matrix and one summand.
+    fn as_one_matrix(
+        &self,
+        inner: ParamId,
+        outer: ParamId,
+        bias: Option<ParamId>,
+        (factor, summand): (Tensor, Tensor),
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let (inner, outer) = (self.param(inner)?, self.param(outer)?);
+        let inner = inner.f_flatten(1, -1)?.f_mul(&factor.f_unsqueeze(1)?)?;
+        let (matrix, shift) = (outer.f_matmul(&inner)?, outer.f_mv(&summand)?);
+        match bias {
+            Some(bias) => Ok((matrix, shift.f_add(&self.param(bias)?)?)),
+            None => Ok((matrix, shift)),
         }
     }
 

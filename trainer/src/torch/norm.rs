@@ -1,5 +1,6 @@
 //! Batch norms, and the statistics that an estimate keeps aside.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use tch::{Kind, TchError, Tensor};
@@ -18,6 +19,8 @@ pub(super) struct Moments {
 #[derive(Debug, Default)]
 pub struct Statistics {
     of: HashMap<String, Moments>,
+    /// What linear layers are with these statistics, once it was computed: matrix and summand, by the name of the weight.
+    matrices: RefCell<HashMap<String, (Tensor, Tensor)>>,
 }
 
 impl Statistics {
@@ -28,6 +31,21 @@ impl Statistics {
             statistics.keep(name, Moments { mean: mean.f_zeros_like()?, var: mean.f_ones_like()? });
         }
         Ok(statistics)
+    }
+
+    /// A matrix with its summand that follows from these statistics, computed once.
+    pub(super) fn matrix(
+        &self,
+        name: &str,
+        compute: impl FnOnce() -> Result<(Tensor, Tensor), TchError>,
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let mut matrices = self.matrices.borrow_mut();
+        let (matrix, summand) = match matrices.remove(name) {
+            Some(known) => known,
+            None => compute()?,
+        };
+        matrices.insert(name.to_owned(), (matrix.shallow_clone(), summand.shallow_clone()));
+        Ok((matrix, summand))
     }
 
     pub(super) fn keep(&mut self, name: &str, moments: Moments) {

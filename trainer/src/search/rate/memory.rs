@@ -104,6 +104,12 @@ impl Need {
         (self.part.max(self.whole_part).max(self.prefix) + self.input) * n.max(self.bn_images)
     }
 
+    /// A limit with which sharing stays near plain rating of batches of `n` pictures, the allocator's gaps included: half of
+    /// what that needs, if that will do.
+    pub fn default_limit(&self, n: u64) -> u64 {
+        self.least().max(self.plain(n) / 2)
+    }
+
     /// The least that sharing needs: one picture at a time, and the estimation batch.
     pub fn least(&self) -> u64 {
         self.shared(1, &vec![false; self.levels.len()])
@@ -137,10 +143,8 @@ impl Need {
             }
         }
         let fits = |chunk: &usize| self.shared(*chunk as u64, &hold) <= limit;
-        let mut chunk = images.max(1);
-        while chunk > 1 && !fits(&chunk) {
-            chunk = chunk.div_ceil(2);
-        }
+        // As many chunks as must be, of equal sizes.
+        let chunk = (1..=images.max(1)).map(|chunks| images.max(1).div_ceil(chunks)).find(fits).unwrap_or(1);
         Ok(Schedule { chunk, hold })
     }
 }
@@ -198,18 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn all_is_held_where_there_is_room_and_chunks_are_halved_until_they_fit() {
-        // 20 + 160 + 200 an image, and 5 for its predictions.
-        assert_eq!(need().schedule(64, 64 * 385).unwrap(), Schedule { chunk: 64, hold: vec![true; 3] });
-        assert_eq!(need().schedule(64, 64 * 385 - 1).unwrap().chunk, 32);
+    fn all_is_held_where_there_is_room_and_chunks_are_as_large_as_fit() {
+        // Two views, each 20 + 160 + 200, and 5 for each of what is made of a projection.
+        let all = 64 * 2 * (380 + 4 * 5);
+        assert_eq!(need().schedule(64, all).unwrap(), Schedule { chunk: 64, hold: vec![true; 3] });
+        assert_eq!(need().schedule(64, all - 1).unwrap().chunk, 32);
+        assert_eq!(need().schedule(64, all / 3).unwrap().chunk, 16);
     }
 
     #[test]
     fn what_takes_most_is_computed_again_before_rating_is_given_up() {
-        // The estimation batch alone: two images of 380 each.
-        let schedule = need().schedule(64, 759).unwrap();
+        // One picture: two views of 400 each with all held.
+        let schedule = need().schedule(64, 799).unwrap();
         assert_eq!(schedule.hold, [false, true, true]);
-        let error = need().schedule(64, 599).unwrap_err();
-        assert_eq!(error, MemoryError::TooLittle { need: 600, limit: 599 });
+        // The blocks before the stage, which nothing can be spared of.
+        let error = need().schedule(64, 639).unwrap_err();
+        assert_eq!(error, MemoryError::TooLittle { need: 640, limit: 639 });
     }
 }

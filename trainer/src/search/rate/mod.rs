@@ -9,10 +9,10 @@
 //!
 //! - what the blocks before the stage give is computed once;
 //! - statistics are estimated once for each path, since nothing in them depends on the batch that is rated;
-//! - paths share their beginnings: a tree over the layers, walked depth first ([`tree`]);
+//! - paths share their beginnings: a tree over the layers, walked depth first;
 //! - with its statistics fixed, a batch norm goes into the convolution before it, and what is linear and treats each
 //!   pixel alike is computed after the pooling at the end of the network (`bossnas_model::pass::pool_early`);
-//! - views and batches run together, in chunks that the memory limit allows ([`memory`]).
+//! - views and batches run together, in chunks that the memory limit allows.
 
 mod memory;
 mod plain;
