@@ -22,6 +22,9 @@ use bossnas_trainer::search::{Rules, World};
 use bossnas_trainer::torch::Placement;
 use tch::{Device, Kind, Tensor};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The published warm-up's first rate, so that weights stay where they are.
 const RATE: f64 = 4.8e-4;
 
@@ -36,7 +39,6 @@ fn main() {
         println!("nothing to time without arguments: `cargo xtask bench search` gives them");
         return;
     }
-    bossnas_torch_shim::keep_memory();
     tch::set_num_threads(number("--threads", "1") as i32);
     tch::manual_seed(0);
     let space: Space = told("--space", "nats-c10").parse().expect("a space");

@@ -47,7 +47,6 @@ unsafe extern "C" {
     fn shim_foreach_norm(tensors: *const Raw, count: usize, output: *mut Raw) -> *mut c_char;
     fn shim_drop_gradients(tensors: *const Raw, count: usize) -> *mut c_char;
     fn shim_take_gradient(tensor: Raw, output: *mut Raw) -> *mut c_char;
-    fn shim_keep_memory();
     fn free(memory: *mut c_char);
 }
 
@@ -88,13 +87,6 @@ fn same_count(function: &str, counts: &[usize]) -> Result<(), TchError> {
         return Ok(());
     }
     Err(TchError::Shape(format!("{function}: lists of {counts:?} tensors")))
-}
-
-/// Lets the process keep memory that tensors gave back, for the next ones: clearing new pages for every large map costs a
-/// tenth of a training step. To be called once, early; without effect where the C library is not glibc.
-pub fn keep_memory() {
-    // SAFETY: it sets three options of the allocator.
-    unsafe { shim_keep_memory() }
 }
 
 /// A map `[n, c, h, w]` with the channels of a pixel side by side in memory; the tensor itself where it is so already.

@@ -3,9 +3,6 @@
 // as tch does it.
 
 #include <cstring>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <exception>
 #include <vector>
 
@@ -67,15 +64,6 @@ at::DeviceType device_type(bool cuda) { return cuda ? at::kCUDA : at::kCPU; }
 }  // namespace
 
 extern "C" {
-
-// glibc gives blocks beyond 32 MB back to the system at once, which then has to clear new pages for the next ones.
-void shim_keep_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 2000000000);
-  mallopt(M_TOP_PAD, 64 << 20);
-#endif
-}
 
 char *shim_channels_last(at::Tensor *input, at::Tensor **output) {
   return guarded([&] { *output = new at::Tensor(input->contiguous(at::MemoryFormat::ChannelsLast)); });

@@ -102,7 +102,6 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
-    bossnas_torch_shim::keep_memory();
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
