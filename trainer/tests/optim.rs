@@ -44,7 +44,7 @@ fn tiny() -> Graph {
     let image = graph.input("image", 3);
     let weight = graph.param("conv1.weight", &[4, 3, 3, 3], Role::ConvWeight);
     let bias = Some(graph.param("conv1.bias", &[4], Role::ConvBias));
-    let map = graph.node("conv1", Op::Conv2d { weight, bias, stride: 1, padding: 1, groups: 1 }, &[image]);
+    let map = graph.node("conv1", Op::Conv2d { weight, bias, stride: 1, padding: 0, groups: 1 }, &[image]);
     let op = norm(&mut graph, "bn1", 4);
     let map = graph.node("bn1", op, &[map]);
     let map = graph.node("relu", Op::Activation(Activation::Relu), &[map]);
@@ -89,12 +89,16 @@ impl Tiny {
         loss.double_value(&[])
     }
 
-    fn agrees(&self, fixtures: &Fixtures, case: &Case, step: usize) {
+    /// `noise` is what a bias in front of a norm may be off by: its gradient is 0 and noise, which `AdamW` brings to the size of
+    /// the learning rate.
+    fn agrees(&self, fixtures: &Fixtures, case: &Case, step: usize, noise: f64) {
         let expected = fixtures.tensors(case).unwrap();
         for (name, tensor) in self.module.trained() {
             let ours: Vec<f64> = to_f32(tensor).unwrap().into_iter().map(f64::from).collect();
-            let error = expected.get(&format!("step{step}.{name}")).unwrap().relative_error(&ours);
-            assert!(error <= WEIGHTS, "{}: {name} after step {step}: {error:.1e}", case.id);
+            let theirs = expected.get(&format!("step{step}.{name}")).unwrap();
+            let error = theirs.relative_error(&ours);
+            let is_noise = name == "conv1.bias" && error * theirs.absmax() <= noise;
+            assert!(is_noise || error <= WEIGHTS, "{}: {name} after step {step}: {error:.1e}", case.id);
         }
     }
 }
@@ -117,7 +121,7 @@ fn three_steps_of_adamw() {
     for step in 1..=3 {
         losses.push(tiny.backward(0.5));
         optimizer.step(tiny.module.trained(), 0.005).unwrap();
-        tiny.agrees(&fixtures, case, step);
+        tiny.agrees(&fixtures, case, step, 2.0 * 0.005 * step as f64);
     }
     losses_agree(case, &losses);
     let expected = fixtures.tensors(case).unwrap();
@@ -183,7 +187,7 @@ fn three_steps_of_lars(id: &str) {
         let params = params.map(|(name, tensor)| (name, tensor, treatment(name)));
         let changed = optimizer.step(params, numbers.lr).unwrap();
         assert!(!changed.contains(&"zerograd") && changed.contains(&"fc.weight"));
-        tiny.agrees(&fixtures, case, step);
+        tiny.agrees(&fixtures, case, step, 0.0);
     }
     losses_agree(case, &losses);
     assert_eq!(to_f32(&idle).unwrap(), [1.0; 9]);
@@ -285,8 +289,9 @@ fn two_updates_of_the_average() {
     }
     for (param, average) in graph.params().iter().zip(&averages) {
         let ours: Vec<f64> = to_f32(average).unwrap().into_iter().map(f64::from).collect();
-        let error = expected.get(&param.name).unwrap().relative_error(&ours);
-        assert!(error <= 1e-6, "{}: {error:.1e}", param.name);
+        let expected = expected.get(&param.name).unwrap();
+        let off = ours.iter().zip(&expected.values).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off <= 1e-6 * expected.absmax(), "{}: {off:.1e}", param.name);
     }
 }
 
