@@ -16,7 +16,6 @@ type Raw = *mut torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn shim_channels_last(input: Raw, output: *mut Raw) -> *mut c_char;
-    fn shim_same_format_like(input: Raw, output: *mut Raw) -> *mut c_char;
     fn shim_autocast_enter(cuda: bool, scalar_type: i8, was_enabled: *mut bool, was_type: *mut i8) -> *mut c_char;
     fn shim_autocast_leave(cuda: bool, was_enabled: bool, was_type: i8) -> *mut c_char;
     fn shim_foreach_lerp(tensors: *const Raw, ends: *const Raw, count: usize, weight: f64) -> *mut c_char;
@@ -45,7 +44,6 @@ unsafe extern "C" {
         eps: f64,
     ) -> *mut c_char;
     fn shim_foreach_norm(tensors: *const Raw, count: usize, output: *mut Raw) -> *mut c_char;
-    fn shim_drop_gradients(tensors: *const Raw, count: usize) -> *mut c_char;
     fn shim_take_gradient(tensor: Raw, output: *mut Raw) -> *mut c_char;
     fn free(memory: *mut c_char);
 }
@@ -93,12 +91,6 @@ fn same_count(function: &str, counts: &[usize]) -> Result<(), TchError> {
 pub fn channels_last(map: &Tensor) -> Result<Tensor, TchError> {
     // SAFETY: the tensor lives through the call.
     required(output(|out| unsafe { shim_channels_last(raw(map), out) })?)
-}
-
-/// A tensor of the same shape, type, device and memory format, with no values yet.
-pub fn empty_like(tensor: &Tensor) -> Result<Tensor, TchError> {
-    // SAFETY: the tensor lives through the call.
-    required(output(|out| unsafe { shim_same_format_like(raw(tensor), out) })?)
 }
 
 /// `tensors[i] += weight * (ends[i] - tensors[i])`, without gradients.
@@ -229,13 +221,6 @@ pub fn norms(tensors: &[Tensor]) -> Result<Vec<f32>, TchError> {
     Ok(values)
 }
 
-/// Lets go of the gradients: the next backward pass writes them anew instead of adding to them.
-pub fn drop_gradients(tensors: &[Tensor]) -> Result<(), TchError> {
-    let tensors = raws(tensors);
-    // SAFETY: as in `lerp_`.
-    checked(unsafe { shim_drop_gradients(tensors.as_ptr(), tensors.len()) })
-}
-
 /// Takes the gradient out of a tensor, which has none afterwards.
 pub fn take_gradient(tensor: &Tensor) -> Result<Option<Tensor>, TchError> {
     // SAFETY: the tensor lives through the call.
@@ -296,7 +281,6 @@ mod tests {
         let other = channels_last(&map).unwrap();
         assert_eq!(other.stride(), [24, 1, 8, 2]);
         assert_eq!(values(&other), values(&map));
-        assert_eq!(empty_like(&other).unwrap().stride(), other.stride());
     }
 
     #[test]
@@ -357,9 +341,6 @@ mod tests {
         (&a * &a).sum(Kind::Float).backward();
         assert_eq!(values(&take_gradient(&a).unwrap().unwrap()), [2.0, 4.0]);
         assert!(take_gradient(&a).unwrap().is_none());
-        (&a * 3.0).sum(Kind::Float).backward();
-        drop_gradients(&[a.shallow_clone()]).unwrap();
-        assert!(!a.grad().defined());
     }
 
     #[test]

@@ -69,10 +69,6 @@ char *shim_channels_last(at::Tensor *input, at::Tensor **output) {
   return guarded([&] { *output = new at::Tensor(input->contiguous(at::MemoryFormat::ChannelsLast)); });
 }
 
-char *shim_same_format_like(at::Tensor *input, at::Tensor **output) {
-  return guarded([&] { *output = new at::Tensor(at::empty_like(*input, at::MemoryFormat::Preserve)); });
-}
-
 char *shim_autocast_enter(bool cuda, int8_t scalar_type, bool *was_enabled, int8_t *was_type) {
   return guarded([&] {
     auto device = device_type(cuda);
@@ -142,13 +138,6 @@ char *shim_foreach_norm(at::Tensor *const *self, size_t count, at::Tensor **outp
     at::NoGradGuard no_grad;
     auto norms = at::_foreach_norm(list(self, count), 2);
     *output = new at::Tensor(at::stack(norms).to(at::kCPU, at::kFloat));
-  });
-}
-
-// Releases the gradients: those of the next step are written anew, not added.
-char *shim_drop_gradients(at::Tensor *const *self, size_t count) {
-  return guarded([&] {
-    for (size_t index = 0; index < count; ++index) self[index]->mutable_grad().reset();
   });
 }
 

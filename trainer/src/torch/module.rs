@@ -1,5 +1,7 @@
 //! A graph with the tensors of its parameters.
 
+use std::collections::HashMap;
+
 use bossnas_model::graph::{Graph, NormParams, Op, ParamId, Role};
 use bossnas_model::shape::ShapeError;
 use bossnas_model::weights::WeightsError;
@@ -42,6 +44,21 @@ fn first_line(error: &TchError) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Where the batch counts of a graph's norms are in its table: a count is called like the scale beside it.
+fn batch_counts(graph: &Graph) -> HashMap<ParamId, usize> {
+    let counts = graph.params().iter().enumerate().filter(|(_, param)| param.role == Role::BatchCount);
+    let counts: HashMap<&str, usize> = counts.map(|(index, param)| (param.name.as_str(), index)).collect();
+    let scales = graph.nodes().iter().filter_map(|node| match &node.op {
+        Op::BatchNorm { params, .. } => Some(params.weight),
+        _ => None,
+    });
+    let count = |scale: ParamId| {
+        let stem = graph.param(scale).name.strip_suffix("weight")?;
+        Some((scale, *counts.get(format!("{stem}num_batches_tracked").as_str())?))
+    };
+    scales.filter_map(count).collect()
+}
+
 /// A network that can run: a graph and the tensors of its parameters, which are shared with the [`Params`] they came from,
 /// so that what an optimizer writes there is seen here.
 #[derive(Debug)]
@@ -49,6 +66,8 @@ pub struct Module {
     graph: Graph,
     plan: Plan,
     params: Vec<Tensor>,
+    /// For the scale of each batch norm the position of its batch count.
+    counts: HashMap<ParamId, usize>,
 }
 
 /// The values of a run, of which each is let go when nobody needs it any more.
@@ -79,7 +98,7 @@ impl Module {
         if !misfits.is_empty() {
             return Err(Misfits(misfits));
         }
-        Ok(Self { plan: Plan::of(&graph), graph, params: tensors })
+        Ok(Self { plan: Plan::of(&graph), counts: batch_counts(&graph), graph, params: tensors })
     }
 
     /// The graph.
@@ -190,19 +209,13 @@ impl Module {
 
     fn norm_tensors(&self, params: &NormParams, eps: f64) -> NormTensors<'_> {
         let tensor = |id: ParamId| &self.params[id.index()];
-        let weight = &self.graph.param(params.weight).name;
-        let count = weight.strip_suffix("weight").and_then(|stem| {
-            let name = format!("{stem}num_batches_tracked");
-            let is_count = |param: &bossnas_model::graph::Param| param.role == Role::BatchCount && param.name == name;
-            self.graph.params().iter().position(is_count).map(|index| &self.params[index])
-        });
         NormTensors {
             name: &self.graph.param(params.mean).name,
             weight: tensor(params.weight),
             bias: tensor(params.bias),
             mean: tensor(params.mean),
             var: tensor(params.var),
-            count,
+            count: self.counts.get(&params.weight).map(|&count| &self.params[count]),
             eps,
         }
     }

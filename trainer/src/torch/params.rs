@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bossnas_model::graph::{Param, Role};
-use bossnas_model::weights::{Weights, WeightsError};
+use bossnas_model::weights::Weights;
 use indexmap::IndexMap;
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::module::TorchError;
-use super::transfer::{from_f32, to_f32};
+use super::transfer::from_f32;
 
 /// Named tensors on a device, in the order they were added.
 #[derive(Debug, Default)]
@@ -123,11 +123,6 @@ impl Params {
         }
         Ok(())
     }
-
-    /// Copies of all tensors in float32, row-major, for writing and comparing.
-    pub fn to_f32(&self) -> Result<Vec<(&str, Vec<f32>)>, TchError> {
-        self.iter().map(|(name, tensor)| Ok((name, to_f32(tensor)?))).collect()
-    }
 }
 
 fn read(name: &str, param: &Param, weights: &dyn Weights, placement: Placement) -> Result<Tensor, TorchError> {
@@ -136,7 +131,7 @@ fn read(name: &str, param: &Param, weights: &dyn Weights, placement: Placement) 
     if param.role == Role::BatchCount {
         return Ok(Tensor::f_zeros(Vec::<i64>::new(), (Kind::Int64, device))?);
     }
-    let values = weights.f32(name).map_err(|error: WeightsError| TorchError::Weights(error))?;
+    let values = weights.f32(name)?;
     let tensor = from_f32(&values, shape, device)?.f_to_kind(kind)?;
     let is_kernel = param.role == Role::ConvWeight && shape.len() == 4;
     Ok(if is_kernel { bossnas_torch_shim::channels_last(&tensor)? } else { tensor })

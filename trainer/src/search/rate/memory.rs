@@ -2,8 +2,7 @@
 
 use bossnas_model::cost::cost;
 use bossnas_model::graph::{Graph, Op};
-use bossnas_model::shape::{self, ShapeError};
-
+use bossnas_model::shape;
 use tch::Tensor;
 
 use super::tree::Tree;
@@ -64,7 +63,7 @@ impl Need {
 
     pub(super) fn of_tree(job: &Job<'_>, tree: &Tree) -> Result<Self, RateError> {
         let size = job.bn_images.size();
-        let [bn, views, _, h, w] = size[..] else {
+        let [bn, _, _, h, w] = size[..] else {
             return Err(RateError::Images(format!("the images for statistics are {size:?}")));
         };
         let image = [1, 3, h as usize, w as usize];
@@ -82,7 +81,7 @@ impl Need {
             prefix,
             input,
             projection: 0,
-            bn_images: (bn * if job.bn_input()?.size()[0] > bn { views } else { 1 }) as u64,
+            bn_images: (bn * job.bn_views()?) as u64,
         };
         let mut reads = vec![map; tree.nodes.len()];
         for (index, node) in tree.nodes.iter().enumerate() {
@@ -168,7 +167,7 @@ impl Peak {
             }
             _ => None,
         });
-        let live = cost(graph, input[2], input[3]).map_err(|error: ShapeError| TorchError::from(error))?;
+        let live = cost(graph, input[2], input[3])?;
         Ok(Self { output, bytes: live.peak_activation_bytes + attention.max().unwrap_or(0) })
     }
 }

@@ -14,12 +14,11 @@
 //!   pixel alike is computed after the pooling at the end of the network (`bossnas_model::pass::pool_early`);
 //! - views and batches run together, in chunks that the memory limit allows.
 
+mod estimates;
 mod memory;
 mod plain;
 mod shared;
 mod tree;
-
-use std::collections::HashMap;
 
 use tch::{Kind, TchError, Tensor};
 
@@ -28,7 +27,7 @@ pub use plain::plain;
 pub use shared::shared;
 
 use super::rules::{BnRecalibration, RatingTarget, Rules};
-use super::siamese::{Part, Siamese, Side, StagePaths, cosine_losses, normalised};
+use super::siamese::{Siamese, Side, StagePaths, cosine_losses, normalised};
 use crate::torch::{Norm, Statistics, TorchError};
 
 /// Is told how much is done, of how much: first 0.
@@ -143,6 +142,14 @@ impl Job<'_> {
         }
     }
 
+    /// How many images that is for each picture.
+    fn bn_views(&self) -> Result<i64, TchError> {
+        Ok(match self.rules.bn_recalibration {
+            BnRecalibration::LastView => 1,
+            BnRecalibration::AllViews => self.bn_images.size5()?.1,
+        })
+    }
+
     /// A projection as it counts in the ensemble.
     fn counted(&self, projection: &Tensor) -> Result<Tensor, TchError> {
         match self.rules.rating_target {
@@ -164,36 +171,6 @@ impl Job<'_> {
             }
         }
     }
-
-    /// The blocks before the stage, which both sides read: the target's, with statistics of the estimation batch.
-    fn prefix(&self, input: &Tensor) -> Result<Prefix, TorchError> {
-        let mut statistics = HashMap::new();
-        let mut value = input.shallow_clone();
-        for part in self.stage.prefix() {
-            let mut of_part = Statistics::default();
-            let module = self.siamese.module(Side::Target, part)?;
-            value = module.forward_one(&value, &mut self.siamese.mode(Norm::Estimate(&mut of_part)))?;
-            statistics.insert(part, of_part);
-        }
-        Ok(Prefix { statistics, estimated: value })
-    }
-
-    /// Images through the blocks before the stage.
-    fn through_prefix(&self, prefix: &Prefix, input: &Tensor) -> Result<Tensor, TorchError> {
-        let mut value = input.shallow_clone();
-        for part in self.stage.prefix() {
-            let module = self.siamese.module(Side::Target, part)?;
-            value = module.forward_one(&value, &mut self.siamese.mode(Norm::Given(&prefix.statistics[&part])))?;
-        }
-        Ok(value)
-    }
-}
-
-/// The blocks before the stage, ready to run.
-struct Prefix {
-    statistics: HashMap<Part, Statistics>,
-    /// What they give for the estimation batch.
-    estimated: Tensor,
 }
 
 /// The losses of a batch's predictions `[2 n, d]` against its targets, first views before second ones: each half against the

@@ -1,14 +1,16 @@
 //! Rating with everything shared that can be.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use bossnas_model::pass::pool_early;
 use tch::Tensor;
 
+use super::estimates::Estimates;
 use super::memory::{Need, Schedule};
 use super::tree::Tree;
-use super::{Job, Prefix, Progress, RateError, Rated, Ratings, crossed_losses};
-use crate::search::siamese::{Part, Side};
+use super::{Job, Progress, RateError, Rated, Ratings, crossed_losses};
+use crate::search::siamese::{Mean, Part, Side};
 use crate::torch::{Mode, Module, Norm, Shared, Statistics, TorchError};
 
 /// The scores of all candidates, within `limit` bytes beside the weights.
@@ -18,12 +20,13 @@ pub fn shared(job: &Job<'_>, limit: u64, progress: Progress<'_>) -> Result<Ratin
     let rows = Rows::of(job.images);
     let schedule = Need::of_tree(job, &tree)?.schedule(rows.len(), limit)?;
     tch::no_grad(|| {
-        let prefix = job.prefix(&job.bn_input()?)?;
-        let mut walk =
-            Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails: HashMap::new() };
-        walk.estimate(Side::Target, &prefix)?;
-        walk.estimate(Side::Online, &prefix)?;
-        let scores = evaluate(&mut walk, &prefix, &rows, &schedule, progress)?;
+        let mut prefix = Estimates::default();
+        let map = prefix.estimate(job.siamese, Side::Target, job.stage.prefix(), &job.bn_input()?)?;
+        let tails = tails(job, &tree)?;
+        let mut walk = Walk { job, tree: &tree, hold: &schedule.hold, estimated: HashMap::new(), tails };
+        walk.estimate(Side::Target, &map)?;
+        walk.estimate(Side::Online, &map)?;
+        let scores = evaluate(&walk, &prefix, &rows, &schedule, progress)?;
         let rated = job.stage.candidates().iter().zip(scores).map(|(path, score)| Rated { path: path.clone(), score });
         Ok(Ratings(rated.collect()))
     })
@@ -32,34 +35,33 @@ pub fn shared(job: &Job<'_>, limit: u64, progress: Progress<'_>) -> Result<Ratin
 /// The images of all batches one after the other.
 struct Rows<'a> {
     batches: &'a [Tensor],
-    /// Of each image its batch and its place in it.
-    places: Vec<(usize, i64)>,
+    /// Where each batch begins, and where the last one ends.
+    starts: Vec<usize>,
 }
 
 impl<'a> Rows<'a> {
     fn of(batches: &'a [Tensor]) -> Self {
-        let numbered = batches.iter().enumerate();
-        let places = numbered.flat_map(|(batch, images)| (0..images.size()[0]).map(move |image| (batch, image)));
-        Self { batches, places: places.collect() }
+        let mut starts = vec![0];
+        for images in batches {
+            starts.push(starts[starts.len() - 1] + images.size()[0] as usize);
+        }
+        Self { batches, starts }
     }
 
     fn len(&self) -> usize {
-        self.places.len()
+        self.starts[self.batches.len()]
     }
 
     /// Both views of a range of images, first ones before second ones: `[2 n, 3, h, w]`.
-    fn views(&self, range: std::ops::Range<usize>) -> Result<Tensor, TorchError> {
-        let places = &self.places[range];
+    fn views(&self, range: &Range<usize>) -> Result<Tensor, TorchError> {
         let mut views = Vec::new();
         for view in [0, 1] {
-            let of_batch = |batch: usize| {
-                let images: Vec<i64> = places.iter().filter(|place| place.0 == batch).map(|place| place.1).collect();
-                (images.first().copied().unwrap_or(0), images.len() as i64)
-            };
-            let batches = places.first().map_or(0, |place| place.0)..=places.last().map_or(0, |place| place.0);
-            for batch in batches {
-                let (start, count) = of_batch(batch);
-                views.push(self.batches[batch].f_select(1, view)?.f_narrow(0, start, count)?);
+            for (images, bounds) in self.batches.iter().zip(self.starts.windows(2)) {
+                let (from, to) = (range.start.max(bounds[0]), range.end.min(bounds[1]));
+                if from < to {
+                    let images = images.f_select(1, view)?;
+                    views.push(images.f_narrow(0, (from - bounds[0]) as i64, (to - from) as i64)?);
+                }
             }
         }
         Ok(Tensor::f_cat(&views, 0)?)
@@ -67,15 +69,15 @@ impl<'a> Rows<'a> {
 
     /// What an image's loss counts in the mean over batches of the mean over images.
     fn weight(&self, row: usize) -> f64 {
-        let (batch, _) = self.places[row];
-        1.0 / self.batches[batch].size()[0] as f64 / self.batches.len() as f64
+        let batch = self.starts.partition_point(|&start| start <= row) - 1;
+        1.0 / (self.starts[batch + 1] - self.starts[batch]) as f64 / self.batches.len() as f64
     }
 }
 
 /// The scores: chunk by chunk the targets of all paths, then the predictions.
 fn evaluate(
-    walk: &mut Walk<'_>,
-    prefix: &Prefix,
+    walk: &Walk<'_>,
+    prefix: &Estimates,
     rows: &Rows<'_>,
     schedule: &Schedule,
     progress: Progress<'_>,
@@ -87,18 +89,13 @@ fn evaluate(
     progress(0, total);
     for start in (0..rows.len()).step_by(schedule.chunk) {
         let range = start..rows.len().min(start + schedule.chunk);
-        let input = job.through_prefix(prefix, &rows.views(range.clone())?)?;
-        let mut sum: Option<Tensor> = None;
+        let input = prefix.given(job.siamese, Side::Target, job.stage.prefix(), &rows.views(&range)?)?;
+        let mut targets = Mean::default();
         walk.evaluate(Side::Target, &input, &mut |_, projection| {
-            let counted = job.counted(&projection)?;
-            sum = Some(match sum.take() {
-                Some(sum) => sum.f_add(&counted)?,
-                None => counted,
-            });
+            targets.add(&job.counted(&projection)?)?;
             Ok(())
         })?;
-        let Some(targets) = sum else { continue };
-        let targets = targets.f_div_scalar(candidates as f64)?;
+        let targets = targets.finish()?;
         walk.evaluate(Side::Online, &input, &mut |candidate, prediction| {
             let losses = crossed_losses(&prediction, &targets)?;
             let weighted = losses.iter().zip(range.clone()).map(|(loss, row)| loss * rows.weight(row));
@@ -137,11 +134,8 @@ type Finish<'f> = &'f mut dyn FnMut(usize, Tensor) -> Result<(), TorchError>;
 
 impl Walk<'_> {
     /// Estimates the statistics of every node of one side.
-    fn estimate(&mut self, side: Side, prefix: &Prefix) -> Result<(), TorchError> {
-        for &root in &self.tree.roots {
-            self.estimate_node(side, root, &prefix.estimated)?;
-        }
-        Ok(())
+    fn estimate(&mut self, side: Side, input: &Tensor) -> Result<(), TorchError> {
+        self.tree.roots.iter().try_for_each(|&root| self.estimate_node(side, root, input))
     }
 
     fn estimate_node(&mut self, side: Side, index: usize, input: &Tensor) -> Result<(), TorchError> {
@@ -173,8 +167,7 @@ impl Walk<'_> {
 
     /// Runs every candidate of one side on what the blocks before the stage gave: its projection on the target's side, its
     /// prediction on the online one.
-    fn evaluate(&mut self, side: Side, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
-        self.ready_tails(side)?;
+    fn evaluate(&self, side: Side, input: &Tensor, finish: Finish<'_>) -> Result<(), TorchError> {
         self.evaluate_nodes(side, &self.tree.roots, &mut |_| Ok(input.shallow_clone()), finish)
     }
 
@@ -220,24 +213,21 @@ impl Walk<'_> {
             None => self.job.siamese.module(side, node.part),
         }
     }
+}
 
-    /// Binds last layers with their projections, once.
-    fn ready_tails(&mut self, side: Side) -> Result<(), TorchError> {
-        for node in &self.tree.nodes {
-            if let Some((_, project)) = node.leaf {
-                self.ready_tail(side, node.part, project)?;
-            }
+/// What [`Walk::tails`] holds, for all leaves of the tree.
+fn tails(job: &Job<'_>, tree: &Tree) -> Result<HashMap<(Side, Part, Part), Module>, TorchError> {
+    let mut tails = HashMap::new();
+    for node in &tree.nodes {
+        let Some((_, project)) = node.leaf else { continue };
+        if tails.contains_key(&(Side::Online, node.part, project)) {
+            continue;
         }
-        Ok(())
-    }
-
-    /// Binds a last layer with its projection, once.
-    fn ready_tail(&mut self, side: Side, layer: Part, project: Part) -> Result<(), TorchError> {
-        if !self.tails.contains_key(&(side, layer, project)) {
-            let space = self.job.siamese.space();
-            let graph = pool_early(&layer.graph(space).then(project.graph(space)));
-            self.tails.insert((side, layer, project), self.job.siamese.bind(side, graph)?);
+        let space = job.siamese.space();
+        let graph = pool_early(&node.part.graph(space).then(project.graph(space)));
+        for side in [Side::Online, Side::Target] {
+            tails.insert((side, node.part, project), job.siamese.bind(side, graph.clone())?);
         }
-        Ok(())
     }
+    Ok(tails)
 }

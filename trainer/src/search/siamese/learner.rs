@@ -1,9 +1,11 @@
 //! A training step: targets, online paths in turn, LARS, momentum.
 
+use std::collections::HashSet;
+
 use tch::{Kind, TchError, Tensor};
 
 use super::Siamese;
-use super::loss::{cosine_losses, normalised};
+use super::loss::{Mean, cosine_losses, normalised};
 use super::parts::{Side, StagePaths};
 use crate::optim::{Follower, Lars, Treatment};
 use crate::search::rules::{ChannelsFixTarget, Prefix, Rules};
@@ -66,17 +68,13 @@ impl Learner {
     fn followers(&self) -> Result<Follower, TorchError> {
         let neck = format!("target_necks.{}.", self.stage.stage());
         let params = self.siamese.params();
-        let frozen: Vec<String> = match self.rules.prefix {
-            Prefix::Trained => Vec::new(),
-            Prefix::Frozen => {
-                let parts = self.stage.prefix().into_iter();
-                let graphs = parts.map(|part| part.graph(self.siamese.space()));
-                graphs
-                    .flat_map(|graph| graph.params().iter().map(|p| Side::Target.name(&p.name)).collect::<Vec<_>>())
-                    .collect()
+        let mut frozen: HashSet<String> = HashSet::new();
+        if self.rules.prefix == Prefix::Frozen {
+            for part in self.stage.prefix() {
+                let graph = part.graph(self.siamese.space());
+                frozen.extend(graph.params().iter().map(|param| Side::Target.name(&param.name)));
             }
-        };
-        let frozen: std::collections::HashSet<String> = frozen.into_iter().collect();
+        }
         let mut follower = Follower::default();
         for (name, target) in params.iter() {
             let follows = name.starts_with("target_backbone.")
@@ -124,13 +122,8 @@ impl Learner {
         if self.rules.prefix == Prefix::Trained || self.stage.prefix().is_empty() {
             return Ok(None);
         }
-        let pairs = views.pairs.min(paths);
-        let run = |view: &Tensor| self.siamese.run(Side::Target, self.stage.prefix(), view, &mut self.mode(1));
-        let pair = |index: usize| {
-            let [first, second] = views.pair(index)?;
-            Ok([run(&first)?, run(&second)?])
-        };
-        (0..pairs).map(pair).collect::<Result<_, TorchError>>().map(Some)
+        let pairs = 0..views.pairs.min(paths);
+        pairs.map(|pair| self.through_prefix(Side::Target, views, pair)).collect::<Result<_, TorchError>>().map(Some)
     }
 
     /// The mean over the paths of the target's projections, each brought to length 1 first.
@@ -141,25 +134,17 @@ impl Learner {
         paths: &[Vec<u8>],
     ) -> Result<[Tensor; 2], TorchError> {
         let own = self.own_prefix(Side::Target, views, shared, paths.len())?;
-        let mut sums: [Option<Tensor>; 2] = [None, None];
+        let mut means: [Mean; 2] = Default::default();
         for (number, path) in paths.iter().enumerate() {
             let inputs = self.inputs(Side::Target, views, own.as_deref().or(shared), number)?;
-            for (sum, input) in sums.iter_mut().zip(&inputs) {
+            for (mean, input) in means.iter_mut().zip(&inputs) {
                 let parts = self.stage.body(path).into_iter().chain([self.stage.projection(path)]);
-                let projection = self.siamese.run(Side::Target, parts, input, &mut self.mode(1))?;
-                let projection = normalised(&projection.f_to_kind(Kind::Float)?)?;
-                *sum = Some(match sum.take() {
-                    Some(sum) => sum.f_add(&projection)?,
-                    None => projection,
-                });
+                let projection = self.siamese.run(Side::Target, parts, input, &mut self.training())?;
+                mean.add(&normalised(&projection.f_to_kind(Kind::Float)?)?)?;
             }
         }
-        let mean = |sum: Option<Tensor>| -> Result<Tensor, TorchError> {
-            let sum = sum.ok_or_else(|| TorchError::NotLoaded("a batch without paths".to_owned()))?;
-            Ok(sum.f_div_scalar(paths.len() as f64)?)
-        };
-        let [first, second] = sums;
-        Ok([self.world.gather(&mean(first)?)?, self.world.gather(&mean(second)?)?])
+        let [first, second] = means;
+        Ok([self.world.gather(&first.finish()?)?, self.world.gather(&second.finish()?)?])
     }
 
     /// Each path in turn: its losses, and backward at once, so that memory is that of one path.
@@ -181,7 +166,7 @@ impl Learner {
                 body.chain([self.stage.projection(path), self.stage.prediction()])
             };
             let loss = |input: &Tensor, target: &Tensor| -> Result<Tensor, TorchError> {
-                let prediction = self.siamese.run(Side::Online, parts(), input, &mut self.mode(1))?;
+                let prediction = self.siamese.run(Side::Online, parts(), input, &mut self.training())?;
                 Ok(cosine_losses(&prediction.f_to_kind(Kind::Float)?, target)?.f_mean(Kind::Float)?)
             };
             let [first, second] = [loss(&inputs[0], &targets[1])?, loss(&inputs[1], &targets[0])?];
@@ -218,11 +203,17 @@ impl Learner {
         let last = NORM_MOMENTUM * (1.0 - keep.powi(2 * paths as i32)) / (1.0 - keep * keep);
         let weights = [keep * last / (1.0 - last), last];
         let run = |view: &Tensor, momentum: f64| {
-            let norm = Norm::Train { momentum, batches: paths as i64 };
-            let mut mode = Mode { precision: self.precision, ..self.siamese.mode(norm) };
-            self.siamese.run(side, self.stage.prefix(), view, &mut mode)
+            let mode = &mut self.mode(Norm::Train { momentum, batches: paths as i64 });
+            self.siamese.run(side, self.stage.prefix(), view, mode)
         };
         Ok(Some(vec![[run(&first, weights[0])?, run(&second, weights[1])?]]))
+    }
+
+    /// A pair of views through the prefix of a side.
+    fn through_prefix(&self, side: Side, views: &Views, pair: usize) -> Result<[Tensor; 2], TorchError> {
+        let [first, second] = views.pair(pair)?;
+        let run = |view: &Tensor| self.siamese.run(side, self.stage.prefix(), view, &mut self.training());
+        Ok([run(&first)?, run(&second)?])
     }
 
     /// What the body of path `number` reads: what a prefix that was run gave, or its views through its own prefix.
@@ -237,13 +228,16 @@ impl Learner {
             let [first, second] = &prefix[number % prefix.len()];
             return Ok([first.shallow_clone(), second.shallow_clone()]);
         }
-        let [first, second] = views.pair(number % views.pairs)?;
-        let run = |view: &Tensor| self.siamese.run(side, self.stage.prefix(), view, &mut self.mode(1));
-        Ok([run(&first)?, run(&second)?])
+        self.through_prefix(side, views, number % views.pairs)
     }
 
-    fn mode(&self, batches: i64) -> Mode<'static> {
-        Mode { precision: self.precision, ..self.siamese.mode(Norm::Train { momentum: NORM_MOMENTUM, batches }) }
+    /// One batch in training.
+    fn training(&self) -> Mode<'static> {
+        self.mode(Norm::Train { momentum: NORM_MOMENTUM, batches: 1 })
+    }
+
+    fn mode<'a>(&self, norm: Norm<'a>) -> Mode<'a> {
+        Mode { precision: self.precision, ..self.siamese.mode(norm) }
     }
 
     /// A step with the gradients that were added up: LARS at rate `lr`, then the targets follow with `momentum`. The

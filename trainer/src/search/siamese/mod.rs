@@ -15,7 +15,7 @@ use bossnas_model::weights::Weights;
 use tch::{Device, Tensor};
 
 pub use learner::{Batch, BatchReport, Learner};
-pub(crate) use loss::{cosine_losses, normalised};
+pub(crate) use loss::{Mean, cosine_losses, normalised};
 pub use parts::{Part, Side, StagePaths};
 
 use crate::torch::{Mode, Module, Norm, Params, Placement, TorchError};
