@@ -1,9 +1,10 @@
 //! Times the search's training step, as the programs of `tests/peers` do, and by their protocol: it prints one line that
 //! says what it is, and answers every line `N` on stdin with the milliseconds of N runs.
 //!
-//!     step --space hytra|mbconv|nats-c10|nats-c100 --part step|update|rate-shared|rate-plain --threads N [--images 8]
+//!     step --space hytra|mbconv|nats-c10|nats-c100 --part step|lars|momentum|rate-shared|rate-plain --threads N [--images 8]
 //!
-//! `step` is one batch with one update, `update` the optimizer and the momentum alone (of the gradients that a batch left).
+//! `step` is one batch with one update; `lars` is the optimizer alone, of the gradients that a batch left, and `momentum` the
+//! target's move towards the online network alone.
 //! `rate-shared` and `rate-plain` rate all paths of the stage that `cargo xtask bench search` names, or `--share`th of them.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a program that is run by hand and by xtask")]
@@ -23,10 +24,12 @@ use bossnas_trainer::torch::Placement;
 use tch::{Device, Kind, Tensor};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: bossnas_torch_shim::Allocator = bossnas_torch_shim::Allocator;
 
 /// The published warm-up's first rate, so that weights stay where they are.
 const RATE: f64 = 4.8e-4;
+/// Of the target, as at the published start.
+const MOMENTUM: f64 = 0.99;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -39,13 +42,14 @@ fn main() {
         println!("nothing to time without arguments: `cargo xtask bench search` gives them");
         return;
     }
+    bossnas_torch_shim::keep_memory();
     tch::set_num_threads(number("--threads", "1") as i32);
     tch::manual_seed(0);
     let space: Space = told("--space", "nats-c10").parse().expect("a space");
     let space = space.with_orientation(Orientation::Transposed);
     let (part, images) = (told("--part", "step"), number("--images", "8"));
     match part.as_str() {
-        "step" | "update" => steps(space, &part, images),
+        "step" | "lars" | "momentum" => steps(space, &part, images),
         _ => ratings(space, &part, number("--share", "1") as usize),
     }
 }
@@ -85,18 +89,26 @@ fn steps(space: Space, part: &str, images: i64) {
     let gradients = |learner: &mut Learner| {
         learner.accumulate(Batch { images: &images, paths: &paths, accumulate: 8 }).expect("a batch");
     };
-    let update = |learner: &mut Learner| {
-        learner.update(RATE, 0.99).expect("an update");
-    };
-    serve(part, || {
-        if part == "step" {
-            return milliseconds(|| {
-                gradients(&mut learner);
-                update(&mut learner);
-            });
+    let mut touched = false;
+    serve(part, || match part {
+        "step" => milliseconds(|| {
+            gradients(&mut learner);
+            learner.update(RATE, MOMENTUM).expect("an update");
+        }),
+        "lars" => {
+            gradients(&mut learner);
+            milliseconds(|| {
+                learner.optimize(RATE).expect("a step of the optimizer");
+            })
         }
-        gradients(&mut learner);
-        milliseconds(|| update(&mut learner))
+        _ => {
+            // Only weights that paths have touched part, so that they must be touched once.
+            if !std::mem::replace(&mut touched, true) {
+                gradients(&mut learner);
+                learner.optimize(RATE).expect("a step of the optimizer");
+            }
+            milliseconds(|| learner.follow(MOMENTUM).expect("a move"))
+        }
     });
 }
 

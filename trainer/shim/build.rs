@@ -11,11 +11,16 @@ fn main() {
         println!("cargo::error=torch-sys does not say where libtorch is");
         return;
     };
+    let Some(allocator) = std::env::var_os("DEP_MIMALLOC_INCLUDE_DIR") else {
+        println!("cargo::error=libmimalloc-sys does not say where its header is");
+        return;
+    };
     cc::Build::new()
         .cpp(true)
         .std("c++20")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
+        .include(allocator)
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // Its headers are not ours to mend.
         .warnings(false)

@@ -2,11 +2,11 @@
 
 mod cli;
 
-/// libtorch's too: glibc gives large blocks back at once and cannot use aligned ones again, which costs a tenth of a step and
-/// twice the memory.
+/// libtorch's too.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: bossnas_torch_shim::Allocator = bossnas_torch_shim::Allocator;
 
 fn main() -> std::process::ExitCode {
+    bossnas_torch_shim::keep_memory();
     cli::main().into()
 }

@@ -2,6 +2,7 @@
 // the caller frees with `free`. A tensor comes as a pointer to an `at::Tensor`; one that is put out is allocated with `new`,
 // as tch does it.
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <vector>
@@ -9,6 +10,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ATen.h>
+#include <mimalloc.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace {
 
@@ -59,6 +62,58 @@ void lars(const at::Tensor &weight, const at::Tensor &gradient, const at::Tensor
   });
 }
 
+// The most that the columns of `weight_gradient` take at a time.
+constexpr int64_t kColumnBytes = 64 << 20;
+
+// The gradient of a convolution's weight as a matrix product: of the output's gradient, [pixels, out], with the windows
+// that the output's pixels saw, [pixels, kh * kw * in]. All in channels-last order, in which it also comes out.
+at::Tensor weight_gradient(const at::Tensor &gradient, const at::Tensor &input, const at::Tensor &weight, int64_t stride,
+                           int64_t padding) {
+  const auto last = at::MemoryFormat::ChannelsLast;
+  auto padded = at::constant_pad_nd(input, {padding, padding, padding, padding}).contiguous(last);
+  auto pixels = gradient.contiguous(last).permute({0, 2, 3, 1});
+  const int64_t images = pixels.size(0), h = pixels.size(1), w = pixels.size(2), out = pixels.size(3);
+  const int64_t in = weight.size(1), kh = weight.size(2), kw = weight.size(3), columns = kh * kw * in;
+  auto sum = at::zeros({out, columns}, weight.options());
+  const int64_t step = std::max<int64_t>(1, kColumnBytes / (4 * h * w * columns));
+  for (int64_t from = 0; from < images; from += step) {
+    const int64_t count = std::min(step, images - from);
+    auto part = padded.narrow(0, from, count);
+    auto windows = part.as_strided(
+        {count, h, w, kh, kw, in},
+        {part.stride(0), stride * part.stride(2), stride * part.stride(3), part.stride(2), part.stride(3), 1});
+    auto rows = pixels.narrow(0, from, count).reshape({count * h * w, out});
+    sum.addmm_(rows.t(), windows.reshape({count * h * w, columns}));
+  }
+  return sum.view({out, kh, kw, in}).permute({0, 3, 1, 2});
+}
+
+// A convolution that differs from libtorch's in nothing but how its weight's gradient is computed.
+struct Convolution : torch::autograd::Function<Convolution> {
+  static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &input, const at::Tensor &weight,
+                            int64_t stride, int64_t padding) {
+    context->save_for_backward({input, weight});
+    context->saved_data["stride"] = stride;
+    context->saved_data["padding"] = padding;
+    at::AutoDispatchBelowADInplaceOrView below;
+    return at::conv2d(input, weight, {}, stride, padding);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto &input = saved[0], &weight = saved[1];
+    const int64_t stride = context->saved_data["stride"].toInt(), padding = context->saved_data["padding"].toInt();
+    at::Tensor of_input, of_weight;
+    if (context->needs_input_grad(0)) {
+      of_input = std::get<0>(at::convolution_backward(gradients[0], input, weight, c10::nullopt, {stride, stride},
+                                                      {padding, padding}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
+    }
+    if (context->needs_input_grad(1)) of_weight = weight_gradient(gradients[0], input, weight, stride, padding);
+    return {of_input, of_weight, at::Tensor(), at::Tensor()};
+  }
+};
+
 at::DeviceType device_type(bool cuda) { return cuda ? at::kCUDA : at::kCPU; }
 
 }  // namespace
@@ -68,6 +123,16 @@ extern "C" {
 char *shim_channels_last(at::Tensor *input, at::Tensor **output) {
   return guarded([&] { *output = new at::Tensor(input->contiguous(at::MemoryFormat::ChannelsLast)); });
 }
+
+char *shim_convolution(at::Tensor *input, at::Tensor *weight, int64_t stride, int64_t padding, at::Tensor **output) {
+  return guarded([&] {
+    const bool mixed = at::autocast::is_autocast_enabled(input->device().type());
+    *output = new at::Tensor(mixed ? at::conv2d(*input, *weight, {}, stride, padding)
+                                   : Convolution::apply(*input, *weight, stride, padding));
+  });
+}
+
+void shim_keep_memory() { mi_option_set(mi_option_purge_delay, -1); }
 
 char *shim_autocast_enter(bool cuda, int8_t scalar_type, bool *was_enabled, int8_t *was_type) {
   return guarded([&] {

@@ -1,7 +1,7 @@
 //! The operators that need nothing but their operands.
 
 use bossnas_model::graph::Activation;
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// How a convolution moves over its input.
 #[derive(Debug, Clone, Copy)]
@@ -11,9 +11,23 @@ pub(super) struct Window {
     pub(super) groups: i64,
 }
 
+/// From how many channels on, on both sides, the gradient of a convolution's weight is faster as a matrix product.
+const MANY_CHANNELS: i64 = 128;
+
 pub(super) fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor, TchError> {
     let Window { stride, padding, groups } = window;
+    if bias.is_none() && groups == 1 && has_large_weight(x, weight) {
+        return bossnas_torch_shim::convolution(x, weight, stride, padding);
+    }
     x.f_conv2d(weight, bias, [stride, stride].as_slice(), [padding, padding].as_slice(), [1, 1].as_slice(), groups)
+}
+
+/// Whether the gradient of a weight will be asked for that libtorch is slow to compute: of more than one pixel, with many
+/// channels, in float32 on the processor.
+fn has_large_weight(x: &Tensor, weight: &Tensor) -> bool {
+    let shape = weight.size();
+    let many = matches!(shape[..], [out, channels, height, _] if height > 1 && out.min(channels) >= MANY_CHANNELS);
+    many && weight.requires_grad() && x.kind() == Kind::Float && x.device() == Device::Cpu
 }
 
 /// With `overwrite` the operand's memory is used: nobody else reads it, and its own gradient does not need it.

@@ -31,13 +31,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let wants = |what: &str| options.only.as_deref().is_none_or(|only| only == what);
     if wants("steps") {
         let python = peers::python()?;
-        println!(
-            "A training step, 8 images, published rules: medians of blocks in turn (limit 0.9), and its update alone"
-        );
+        println!("A training step and its two updates alone, 8 images, published rules: medians of blocks in turn");
         for space in &options.spaces {
             for threads in [1, 2] {
-                step(&ours, &python, space, threads, options.rounds)?;
+                step(&ours, &python, ("step", 0.9), space, threads, options.rounds)?;
             }
+            step(&ours, &python, ("lars", 0.6), space, 1, options.rounds)?;
+            step(&ours, &python, ("momentum", 0.15), space, 1, options.rounds)?;
         }
     }
     if wants("ratings") {
@@ -73,14 +73,25 @@ fn bound(program: &Path, arguments: &[&str], threads: usize) -> Command {
     command
 }
 
-fn step(ours: &Path, python: &Path, space: &str, threads: usize, rounds: usize) -> anyhow::Result<()> {
+fn step(
+    ours: &Path,
+    python: &Path,
+    (part, limit): (&str, f64),
+    space: &str,
+    threads: usize,
+    rounds: usize,
+) -> anyhow::Result<()> {
     let mut times: [Vec<f64>; 2] = Default::default();
     {
         let peer = workspace::root().join("tests/peers/siamese_time.py").display().to_string();
         let cpus = ["0", "0,1"][threads - 1];
         let mut programs = [
-            Peer::of(bound(ours, &["--space", space, "--part", "step"], threads))?,
-            Peer::of(bound(python, &[&peer, "--space", space, "--images", "8", "--cpus", cpus], threads))?,
+            Peer::of(bound(ours, &["--space", space, "--part", part], threads))?,
+            Peer::of(bound(
+                python,
+                &[&peer, "--space", space, "--images", "8", "--part", part, "--cpus", cpus],
+                threads,
+            ))?,
         ];
         for _ in 0..rounds {
             for (program, times) in programs.iter_mut().zip(&mut times) {
@@ -89,7 +100,8 @@ fn step(ours: &Path, python: &Path, space: &str, threads: usize, rounds: usize) 
         }
     }
     let [a, b] = times.map(|times| median(&times).unwrap_or(f64::NAN));
-    println!("{space:9} {threads} threads  ours {a:8.0} ms  PyTorch {b:8.0} ms  ratio {:.2}", a / b);
+    let ratio = a / b;
+    println!("{space:9} {part:9} {threads} threads  ours {a:8.0} ms  PyTorch {b:8.0} ms  {ratio:.2} (limit {limit})");
     Ok(())
 }
 

@@ -243,6 +243,13 @@ impl Learner {
     /// A step with the gradients that were added up: LARS at rate `lr`, then the targets follow with `momentum`. The
     /// gradients are used up. Returns how many parameters were changed.
     pub fn update(&mut self, lr: f64, momentum: f64) -> Result<usize, TorchError> {
+        let changed = self.optimize(lr)?;
+        self.follow(momentum)?;
+        Ok(changed)
+    }
+
+    /// The first half of an [`update`](Self::update): the online network by LARS.
+    pub fn optimize(&mut self, lr: f64) -> Result<usize, TorchError> {
         let Self { siamese, optimizer, follower, world, rules, .. } = self;
         let trained: Vec<(&str, &Tensor, Treatment)> = siamese
             .params()
@@ -256,8 +263,12 @@ impl Learner {
         drop(gradients);
         let changed = optimizer.step(trained, lr)?;
         follower.changed(changed.iter().copied());
-        follower.follow(momentum)?;
         Ok(changed.len())
+    }
+
+    /// The second half: the target network.
+    pub fn follow(&self, momentum: f64) -> Result<(), TorchError> {
+        Ok(self.follower.follow(momentum)?)
     }
 }
 
