@@ -68,7 +68,7 @@ fn weights_that_do_not_fit_are_named_all_at_once() {
     ] {
         assert!(text.lines().any(|found| found.trim() == line), "`{line}` is not in: {text}");
     }
-    assert!(params.is_empty(), "nothing is loaded");
+    assert!(params.iter().next().is_none(), "nothing is loaded");
     // Binding says the same of tensors that are there.
     params.insert(missing, Tensor::zeros([16, 16, 3, 3], (Kind::Float, tch::Device::Cpu)));
     params.insert(wrong, Tensor::zeros([16, 16, 1, 1], (Kind::Float, tch::Device::Cpu)));

@@ -58,6 +58,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn shim_foreach_norm(tensors: *const Raw, count: usize, output: *mut Raw) -> *mut c_char;
     fn shim_take_gradient(tensor: Raw, output: *mut Raw) -> *mut c_char;
+    fn shim_put_gradient(tensor: Raw, gradient: Raw) -> *mut c_char;
     fn free(memory: *mut c_char);
 }
 
@@ -248,6 +249,12 @@ pub fn take_gradient(tensor: &Tensor) -> Result<Option<Tensor>, TchError> {
     output(|out| unsafe { shim_take_gradient(raw(tensor), out) })
 }
 
+/// Gives a tensor a copy of that gradient, as if it had gathered there.
+pub fn put_gradient(tensor: &Tensor, gradient: &Tensor) -> Result<(), TchError> {
+    // SAFETY: both tensors live through the call.
+    checked(unsafe { shim_put_gradient(raw(tensor), raw(gradient)) })
+}
+
 /// Mixed precision on one kind of device until this is dropped: what gains from it and bears it is computed in the lower
 /// type, as PyTorch's `autocast` decides. It holds for the thread that made it.
 #[derive(Debug)]
@@ -381,12 +388,16 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_is_taken_out() {
+    fn a_gradient_is_taken_out_and_put_back() {
         let a = Tensor::from_slice(&[1.0_f32, 2.0]).set_requires_grad(true);
         assert!(take_gradient(&a).unwrap().is_none());
         (&a * &a).sum(Kind::Float).backward();
-        assert_eq!(values(&take_gradient(&a).unwrap().unwrap()), [2.0, 4.0]);
+        let gradient = take_gradient(&a).unwrap().unwrap();
+        assert_eq!(values(&gradient), [2.0, 4.0]);
         assert!(take_gradient(&a).unwrap().is_none());
+        put_gradient(&a, &gradient).unwrap();
+        a.sum(Kind::Float).backward();
+        assert_eq!(values(&take_gradient(&a).unwrap().unwrap()), [3.0, 5.0]);
     }
 
     #[test]

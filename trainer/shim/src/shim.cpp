@@ -215,4 +215,14 @@ char *shim_take_gradient(at::Tensor *self, at::Tensor **output) {
   });
 }
 
+// Gives a tensor that gradient, in the tensor's own memory format, as if it had been accumulated there.
+char *shim_put_gradient(at::Tensor *self, at::Tensor *gradient) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    auto copy = at::empty_like(*self);
+    copy.copy_(*gradient);
+    self->mutable_grad() = copy;
+  });
+}
+
 }  // extern "C"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bossnas_model::graph::{Param, Role};
-use bossnas_model::weights::Weights;
+use bossnas_model::weights::{DType, Weights};
 use indexmap::IndexMap;
 use tch::{Device, Kind, Tensor};
 
@@ -79,16 +79,6 @@ impl Params {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.tensors.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.tensors.is_empty()
-    }
-
     /// Adds or replaces a tensor.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         self.tensors.insert(name.into(), tensor);
@@ -129,10 +119,19 @@ fn read(name: &str, param: &Param, weights: &dyn Weights, placement: Placement) 
     let Placement { device, kind, .. } = placement;
     let shape = param.stored_shape();
     if param.role == Role::BatchCount {
-        return Ok(Tensor::f_zeros(Vec::<i64>::new(), (Kind::Int64, device))?);
+        return Ok(Tensor::f_zeros(Vec::<i64>::new(), (Kind::Int64, device))?.f_fill_(count(name, weights)?)?);
     }
     let values = weights.f32(name)?;
     let tensor = from_f32(&values, shape, device)?.f_to_kind(kind)?;
     let is_kernel = param.role == Role::ConvWeight && shape.len() == 4;
     Ok(if is_kernel { bossnas_torch_shim::channels_last(&tensor)? } else { tensor })
+}
+
+/// Batches that a batch norm has seen; none where the weights do not say.
+fn count(name: &str, weights: &dyn Weights) -> Result<i64, TorchError> {
+    if weights.info(name).is_none_or(|info| info.dtype != DType::I64) {
+        return Ok(0);
+    }
+    let bytes = weights.bytes(name)?;
+    Ok(bytes.first_chunk().copied().map_or(0, i64::from_le_bytes))
 }

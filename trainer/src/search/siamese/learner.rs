@@ -7,7 +7,7 @@ use tch::{Kind, TchError, Tensor};
 use super::Siamese;
 use super::loss::{Mean, cosine_losses, normalised};
 use super::parts::{Side, StagePaths};
-use crate::optim::{Follower, Lars, Treatment};
+use crate::optim::{Follower, Lars, LossScaler, Treatment};
 use crate::search::rules::{ChannelsFixTarget, Prefix, Rules};
 use crate::search::world::World;
 use crate::torch::{Mode, Norm, Precision, TorchError};
@@ -24,6 +24,8 @@ pub struct Learner {
     world: World,
     /// Number format of the networks' products.
     pub precision: Precision,
+    /// Scales losses, for [`Precision::Fp16`].
+    pub scaler: Option<LossScaler>,
     optimizer: Lars,
     follower: Follower,
 }
@@ -57,6 +59,7 @@ impl Learner {
             rules,
             world,
             precision: Precision::Full,
+            scaler: None,
             optimizer: Lars::published(),
             follower: Follower::default(),
         };
@@ -106,6 +109,19 @@ impl Learner {
     /// The optimizer, to write its state down.
     pub fn optimizer(&self) -> &Lars {
         &self.optimizer
+    }
+
+    /// The optimizer, to go on with a state that was written down.
+    pub fn optimizer_mut(&mut self) -> &mut Lars {
+        &mut self.optimizer
+    }
+
+    /// The networks, at the end of a stage. Gradients that no update has used are gone.
+    pub fn into_siamese(self) -> Result<Siamese, TorchError> {
+        for (_, tensor) in self.siamese.params().iter() {
+            let _unused = bossnas_torch_shim::take_gradient(tensor)?;
+        }
+        Ok(self.siamese)
     }
 
     /// Adds the gradients of a batch.
@@ -171,6 +187,7 @@ impl Learner {
             };
             let [first, second] = [loss(&inputs[0], &targets[1])?, loss(&inputs[1], &targets[0])?];
             let sum = first.f_add(&second)?.f_div_scalar(f64::from(batch.accumulate))?;
+            let sum = self.scaler.map_or(Ok(sum.shallow_clone()), |scaler| scaler.scaled(&sum))?;
             sum.f_backward()?;
             losses.push([first.f_double_value(&[])?, second.f_double_value(&[])?]);
         }
@@ -248,9 +265,10 @@ impl Learner {
         Ok(changed)
     }
 
-    /// The first half of an [`update`](Self::update): the online network by LARS.
+    /// The first half of an [`update`](Self::update): the online network by LARS. Where gradients have overflowed in
+    /// mixed precision, nothing changes.
     pub fn optimize(&mut self, lr: f64) -> Result<usize, TorchError> {
-        let Self { siamese, optimizer, follower, world, rules, .. } = self;
+        let Self { siamese, optimizer, follower, world, rules, scaler, .. } = self;
         let trained: Vec<(&str, &Tensor, Treatment)> = siamese
             .params()
             .iter()
@@ -260,7 +278,12 @@ impl Learner {
         let gradients: Vec<Tensor> =
             trained.iter().map(|(_, tensor, _)| tensor.grad()).filter(Tensor::defined).collect();
         world.reduce(&gradients)?;
+        let finite = scaler.as_mut().map_or(Ok(true), |scaler| scaler.unscale(&gradients))?;
         drop(gradients);
+        if !finite {
+            trained.iter().try_for_each(|(_, tensor, _)| bossnas_torch_shim::take_gradient(tensor).map(drop))?;
+            return Ok(0);
+        }
         let changed = optimizer.step(trained, lr)?;
         follower.changed(changed.iter().copied());
         Ok(changed.len())

@@ -47,12 +47,17 @@ impl Siamese {
         weights: &dyn Weights,
         placement: Placement,
     ) -> Result<Self, TorchError> {
-        let graphs: Vec<_> = parts.iter().map(|&(side, part)| (side, part, part.graph(&space))).collect();
         let mut params = Params::default();
-        params.load(wanted(&space, &graphs, extent), weights, placement)?;
+        params.load(wanted(&space, &graphs(&space, parts), extent), weights, placement)?;
         for (_, tensor) in params.iter().filter(|(name, _)| Side::Target.owns(name)) {
             let _ = tensor.f_set_requires_grad(false)?;
         }
+        Self::of(space, parts, params)
+    }
+
+    /// The parts of both sides with tensors that are loaded already, under their siamese names.
+    pub fn of(space: Space, parts: &[(Side, Part)], params: Params) -> Result<Self, TorchError> {
+        let graphs = graphs(&space, parts);
         let bind = |(side, part, graph): (Side, Part, Graph)| {
             Ok(((side, part), Module::bind(graph, &params, |name| side.name(name))?))
         };
@@ -68,6 +73,11 @@ impl Siamese {
     /// The tensors of both sides.
     pub fn params(&self) -> &Params {
         &self.params
+    }
+
+    /// The tensors of both sides alone, to make other parts of.
+    pub fn into_params(self) -> Params {
+        self.params
     }
 
     /// A part of one side.
@@ -101,6 +111,10 @@ impl Siamese {
         }
         Ok(value)
     }
+}
+
+fn graphs(space: &Space, parts: &[(Side, Part)]) -> Vec<(Side, Part, Graph)> {
+    parts.iter().map(|&(side, part)| (side, part, part.graph(space))).collect()
 }
 
 /// The parameters to load under their siamese names: those of the parts, and for a whole network all others.
