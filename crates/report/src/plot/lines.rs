@@ -123,7 +123,7 @@ impl Lines {
                 checker.value(&self.y, &line.name, y)?;
             }
         }
-        for band in &self.band {
+        if let Some(band) = &self.band {
             for &[x, low, high] in band.pieces.iter().flatten() {
                 checker.value(&self.x, &band.name, x)?;
                 checker.interval(&self.y, &band.name, Some([low, high]))?;
