@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use anyhow::Context as _;
 use bossnas_report::html::Page;
-use bossnas_report::plot::{Axis, Bar, Bars, Distributions, Point, Row, Scatter, Series};
+use bossnas_report::plot::{Axis, Band, Bar, Bars, Distributions, Line, Lines, Milestone, Point, Row, Scatter, Series};
 use bossnas_report::{Align, Table};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -45,6 +45,10 @@ fn page(drawing: &str) -> anyhow::Result<Page> {
     page.figure(&crowd().render()?, "Predicted against true accuracy of 32 768 architectures");
     page.figure(&curves().render()?, "Loss of training and validation");
     page.figure(&drift().render()?, "Latency by order of runs, to show drift");
+
+    page.section("Lines");
+    page.figure(&losses().render()?, "Loss of a search in four stages");
+    page.figure(&ratings().render()?, "Scores of all paths of a stage");
 
     page.section("Bars");
     page.figure(&shares().render()?, "Share of the time by kind of node");
@@ -175,6 +179,41 @@ fn drift() -> Scatter {
         x: Axis::linear("run"),
         y: Axis::linear("latency, ms"),
         series: vec![line("float32", 42.0, 0.08), line("float16", 37.0, 0.0)],
+    }
+}
+
+/// 24 epochs of 2000 steps, six a stage.
+fn losses() -> Lines {
+    let mut dice = Dice::new(5);
+    let loss = |step: u32| -3.4 + 3.0 * (-f64::from(step % 12_000) / 2500.0).exp();
+    let all = (0..48_000).map(|step| [f64::from(step), loss(step) + 0.12 * dice.normal()]).collect();
+    let mean = (0..480).map(|step| [f64::from(step) * 100.0, loss(step * 100)]);
+    let pieces = mean.collect::<Vec<_>>().chunks(120).map(<[_]>::to_vec).collect();
+    let stages = (0..4).map(|stage| Milestone { x: f64::from(stage) * 12e3, label: format!("stage {stage}") });
+    Lines {
+        title: "Loss".into(),
+        x: Axis::linear("step"),
+        y: Axis::linear("loss"),
+        lines: vec![Line::whole("every step", all), Line { name: "mean".into(), pieces }],
+        band: None,
+        milestones: stages.collect(),
+    }
+}
+
+fn ratings() -> Lines {
+    let rating = |epoch: u32| {
+        let epoch = f64::from(epoch);
+        [epoch, -3.5 + (-epoch / 2.0).exp(), -2.0 + (-epoch / 4.0).exp()]
+    };
+    let band = Band { name: "all paths".into(), pieces: vec![(0..6).map(rating).collect()] };
+    let median = (0..6).map(|epoch| [f64::from(epoch), -2.9 + (-f64::from(epoch) / 3.0).exp()]);
+    Lines {
+        title: "Ratings of a stage".into(),
+        x: Axis::linear("epoch"),
+        y: Axis::linear("score"),
+        lines: vec![Line::whole("median", median.collect())],
+        band: Some(band),
+        milestones: vec![],
     }
 }
 

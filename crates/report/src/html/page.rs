@@ -121,6 +121,11 @@ impl Page {
         self.block(format!("<pre class=\"command\"><code>{}</code></pre>\n", lines(line)));
     }
 
+    /// A text file, line by line: a configuration.
+    pub fn listing(&mut self, text: &str) {
+        self.block(format!("<pre><code>{}</code></pre>\n", lines(text)));
+    }
+
     /// The document.
     pub fn render(&self) -> String {
         let title = &self.title;

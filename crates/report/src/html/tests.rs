@@ -16,6 +16,7 @@ fn page(text: &str) -> Page {
     page.paragraph(text);
     page.facts(&[(text, text)]);
     page.command(text);
+    page.listing(text);
     let mut table = Table::new([(text, Align::Left), ("n", Align::Right)]);
     table.row([text, "1"]);
     page.table(&table);

@@ -1,4 +1,4 @@
-//! Plots as SVG documents: accuracy against cost, distributions of latencies, shares and ratios.
+//! Plots as SVG documents: accuracy against cost, curves over steps, distributions of latencies, shares and ratios.
 //!
 //! Numbers and names go in, one SVG document comes out, the same bytes for the same data. It scales with the page, is legible
 //! at the width of a phone, keeps text as text and runs nothing. Colours are those of Okabe and Ito ("Color Universal Design",
@@ -9,6 +9,9 @@
 mod bars;
 mod distributions;
 mod labels;
+mod legend;
+mod lines;
+mod plane;
 mod ruler;
 mod scatter;
 mod sheet;
@@ -17,6 +20,7 @@ mod thin;
 
 pub use bars::{Bar, Bars};
 pub use distributions::{Distributions, Row};
+pub use lines::{Band, Line, Lines, Milestone};
 pub use scatter::{Point, Scatter, Series};
 pub(crate) use text::clean;
 
@@ -90,7 +94,7 @@ pub enum PlotError {
         /// The number.
         value: f64,
     },
-    /// An interval whose first end is above its second.
+    /// An interval, or a band somewhere, whose first end is above its second.
     #[error("plot `{title}`: the interval of `{name}` ends at {high}, before its beginning at {low}")]
     Interval {
         /// The plot.

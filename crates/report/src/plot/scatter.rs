@@ -1,12 +1,11 @@
 //! Points in a plane: accuracy against cost, curves over time.
 
 use super::labels::{self, Obstacles, Space};
-use super::ruler::{Ruler, Spacing};
-use super::sheet::{self, ASIDE, Anchor, Drawn, Frame, LINE, MARGIN, PLAIN, QUIET, SMALL, Sheet, Type, WIDTH};
-use super::{Axis, Checker, PlotError, text, thin};
+use super::legend::{self, Sign};
+use super::plane::Plane;
+use super::sheet::{self, ASIDE, Anchor, Drawn, LINE, MARGIN, PLAIN, QUIET, SMALL, Sheet, Type, WIDTH};
+use super::{Axis, Checker, PlotError, thin};
 
-/// Height of the frame.
-const HEIGHT: f64 = 290.0;
 /// Marks in one plot. More are thinned out.
 const DOTS: usize = 4000;
 /// Points of all lines in one plot.
@@ -86,36 +85,18 @@ impl Scatter {
     /// empty.
     pub fn render(&self) -> Result<String, PlotError> {
         self.check()?;
-        let (_, below_title) = sheet::heading(&self.title);
-        let legend = self.legend(below_title);
-        let below_legend = legend.last().map_or(below_title, |entry| entry.y + 10.0);
-        let y_label = sheet::axis_label(&self.y.label);
-        let x_label = sheet::axis_label(&self.x.label);
-        let top = below_legend + LINE * y_label.len() as f64 + 8.0;
-
         let values = |value: fn(&Point) -> f64| self.series.iter().flat_map(|s| &s.points).map(value);
-        let y = Ruler::new(&self.y, values(|point| point.y), None, Spacing::Above(6));
-        let widest = y.ticks.iter().map(|tick| text::width(&tick.text, SMALL)).fold(0.0, f64::max);
-        let left = MARGIN + widest.min(120.0) + 8.0;
-        let beside = Spacing::Beside { length: WIDTH - 2.0 * MARGIN - left, size: SMALL };
-        let x = Ruler::new(&self.x, values(|point| point.x), None, beside);
-        let last = x.ticks.last().map_or(0.0, |tick| text::width(&tick.text, SMALL) / 2.0);
-        let frame = Frame { left, right: WIDTH - last.max(MARGIN), top, bottom: top + HEIGHT };
+        let xs = (&self.x, values(|point| point.x));
+        let ys = (&self.y, values(|point| point.y));
+        let plane = Plane::new(&self.title, |top| self.legend(top), 0.0, xs, ys);
 
-        let traces: Vec<Trace> = self.series.iter().map(|series| self.trace(series, &frame, &x, &y)).collect();
-        let (labels, omitted) = self.labels(&frame, &x, &y, &traces);
+        let traces: Vec<Trace> = self.series.iter().map(|series| self.trace(series, &plane)).collect();
+        let (labels, omitted) = self.labels(&plane, &traces);
         let foot = if omitted > 0 { LINE } else { 0.0 };
-        let height = frame.bottom + sheet::axis_height(&x_label) + foot + 6.0;
+        let height = plane.bottom() + foot;
 
         sheet::document(&self.title, height, |sheet| {
-            for entry in &legend {
-                entry.draw(sheet)?;
-            }
-            for (index, line) in y_label.iter().enumerate() {
-                sheet.text(line, (MARGIN, below_legend + 12.0 + LINE * index as f64), Anchor::Start, ASIDE)?;
-            }
-            sheet.frame(&frame, &x, Some(&y))?;
-            sheet.x_label(&frame, &x_label)?;
+            plane.draw(sheet)?;
             for (index, trace) in traces.iter().enumerate() {
                 trace.draw(sheet, index)?;
             }
@@ -146,28 +127,17 @@ impl Scatter {
     }
 
     /// The entries of the legend in lines from `top` on.
-    fn legend(&self, top: f64) -> Vec<Entry> {
-        if self.series.len() < 2 {
-            return Vec::new();
-        }
-        let (mut x, mut y) = (MARGIN, top + 12.0);
-        let mut entries = Vec::new();
-        for (index, series) in self.series.iter().enumerate() {
-            let room = WIDTH - 2.0 * MARGIN - Entry::SIGN;
-            let name = text::shorten(&text::clean(&series.name), SMALL, room);
-            let width = Entry::SIGN + text::width(&name, SMALL);
-            if x > MARGIN && x + width > WIDTH - MARGIN {
-                (x, y) = (MARGIN, y + LINE);
-            }
-            let dots = series.points.len() <= MARKED || !series.joined;
-            entries.push(Entry { index, name, joined: series.joined, dots, x, y });
-            x += width + 16.0;
-        }
-        entries
+    fn legend(&self, top: f64) -> Vec<legend::Entry> {
+        let sign = |series: &Series| Sign {
+            line: series.joined,
+            mark: series.points.len() <= MARKED || !series.joined,
+            area: false,
+        };
+        legend::entries(self.series.iter().map(|series| (series.name.as_str(), sign(series))), top)
     }
 
-    fn trace(&self, series: &Series, frame: &Frame, x: &Ruler, y: &Ruler) -> Trace {
-        let at: Vec<_> = series.points.iter().map(|point| (frame.x(x, point.x), frame.y(y, point.y))).collect();
+    fn trace(&self, series: &Series, plane: &Plane) -> Trace {
+        let at: Vec<_> = series.points.iter().map(|point| plane.place(point.x, point.y)).collect();
         let share = |most: usize| most / self.series.len();
         let line = if series.joined { thin::line(&at, share(LINE_POINTS)) } else { Vec::new() };
         let marked = !series.joined || at.len() <= MARKED;
@@ -175,10 +145,11 @@ impl Scatter {
     }
 
     /// The labels in their places, and how many have none.
-    fn labels(&self, frame: &Frame, x: &Ruler, y: &Ruler, traces: &[Trace]) -> (Vec<labels::Placed>, usize) {
+    fn labels(&self, plane: &Plane, traces: &[Trace]) -> (Vec<labels::Placed>, usize) {
+        let frame = &plane.frame;
         let labelled = self.series.iter().flat_map(|series| &series.points).filter_map(|point| {
             let label = point.label.as_ref().filter(|label| !label.trim().is_empty())?;
-            Some((label.clone(), (frame.x(x, point.x), frame.y(y, point.y))))
+            Some((label.clone(), plane.place(point.x, point.y)))
         });
         let wanted: Vec<_> = labelled.collect();
         let points: Vec<_> = traces.iter().flat_map(|trace| &trace.dots).map(|dot| dot.at).collect();
@@ -221,30 +192,4 @@ fn draw_label(sheet: &Sheet, label: &labels::Placed) -> Drawn {
     }
     sheet.patch((space.left - 1.0, space.top + 1.0), (space.right + 1.0, space.bottom))?;
     sheet.text(&label.text, (space.left, space.bottom - 3.5), Anchor::Start, Type { size: SMALL, ..PLAIN })
-}
-
-/// A line of the legend.
-struct Entry {
-    index: usize,
-    name: String,
-    joined: bool,
-    dots: bool,
-    x: f64,
-    y: f64,
-}
-
-impl Entry {
-    /// Width of the sign before the name.
-    const SIGN: f64 = 28.0;
-
-    fn draw(&self, sheet: &Sheet) -> Drawn {
-        let (color, y) = (sheet::color(self.index), self.y - 4.5);
-        if self.joined {
-            sheet.line(&[(self.x, y), (self.x + 22.0, y)], color, 2.0)?;
-        }
-        if self.dots {
-            sheet.mark(sheet::mark(self.index), (self.x + 11.0, y), 4.0, color, 1.0)?;
-        }
-        sheet.text(&self.name, (self.x + Self::SIGN, self.y), Anchor::Start, Type { size: SMALL, ..PLAIN })
-    }
 }

@@ -70,6 +70,8 @@ pub(super) enum Mark {
 
 /// Their number has no factor in common with that of the colours: 42 series differ.
 const MARKS: [Mark; 6] = [Mark::Circle, Mark::Square, Mark::Triangle, Mark::Diamond, Mark::Down, Mark::Cross];
+/// Opacity of a filled area that other things are seen through.
+pub(super) const AREA: f64 = 0.18;
 /// How many series can be told apart.
 pub(super) const KINDS: usize = MARKS.len() * PALETTE.len();
 
@@ -243,6 +245,12 @@ impl Sheet<'_> {
     pub(super) fn line(&self, points: &[(f64, f64)], color: RGBColor, thickness: f64) -> Drawn {
         let points: Vec<_> = points.iter().map(|&at| point(at)).collect();
         self.area.draw(&PathElement::new(points, line(color, thickness)))
+    }
+
+    /// A filled area with these corners.
+    pub(super) fn filled(&self, corners: &[(f64, f64)], color: RGBColor) -> Drawn {
+        let corners: Vec<_> = corners.iter().map(|&at| point(at)).collect();
+        self.area.draw(&Polygon::new(corners, color.mix(AREA).filled()))
     }
 
     /// A filled rectangle between two corners.

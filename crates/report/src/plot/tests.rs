@@ -21,6 +21,22 @@ fn bars(values: &[f64], interval: Option<[f64; 2]>, reference: Option<f64>, scal
     Bars { title: "bars".into(), axis: Axis { label: "share".into(), scale }, bars: bars.collect(), reference }
 }
 
+/// One line in pieces of at most four points, with a band around it.
+fn lines(points: &[(f64, f64)], scale: Scale, around: f64) -> Lines {
+    let axis = |label: &str| Axis { label: label.into(), scale };
+    let pieces = || points.chunks(4);
+    let band = pieces().map(|piece| piece.iter().map(|&(x, y)| [x, y, y + around]).collect());
+    let line = pieces().map(|piece| piece.iter().map(|&(x, y)| [x, y]).collect());
+    Lines {
+        title: "lines".into(),
+        x: axis("step"),
+        y: axis("loss"),
+        lines: vec![Line { name: "a".into(), pieces: line.collect() }],
+        band: Some(Band { name: "around".into(), pieces: band.collect() }),
+        milestones: points.iter().take(3).map(|&(x, y)| Milestone { x, label: format!("stage {y}") }).collect(),
+    }
+}
+
 /// All text of the document, a line for each element.
 fn texts(svg: &str) -> Vec<String> {
     let document = Document::parse(svg).expect("well-formed");
@@ -63,12 +79,15 @@ fn text_from_outside_stays_text() {
         scatter(vec![Point { x: 1.0, y: 2.0, label: Some(evil.into()) }], Scale::Linear, true),
         distributions(vec![1.0, 2.0], None, Scale::Linear),
         bars(&[1.0], None, None, Scale::Linear),
+        lines(&[(1.0, 1.0), (2.0, 1.0)], Scale::Linear, 0.5),
     );
     plots.0.series.push(Series { name: evil.into(), points: vec![], joined: false });
     (plots.0.title, plots.0.x.label, plots.0.y.label) = (evil.into(), evil.into(), evil.into());
     (plots.1.title, plots.1.axis.label, plots.1.rows[0].name) = (evil.into(), evil.into(), evil.into());
     (plots.2.title, plots.2.axis.label, plots.2.bars[0].label) = (evil.into(), evil.into(), evil.into());
-    for svg in [plots.0.render(), plots.1.render(), plots.2.render()].map(|svg| svg.expect("drawn")) {
+    (plots.3.title, plots.3.x.label, plots.3.y.label) = (evil.into(), evil.into(), evil.into());
+    (plots.3.lines[0].name, plots.3.milestones[0].label) = (evil.into(), evil.into());
+    for svg in [plots.0.render(), plots.1.render(), plots.2.render(), plots.3.render()].map(|svg| svg.expect("drawn")) {
         assert!(!svg.contains("<script"), "{svg}");
         assert!(texts(&svg).iter().any(|text| text.contains("<script>")), "{svg}");
         assert!(!svg.replace("http://www.w3.org/2000/svg", "").contains("http"), "{svg}");
@@ -102,6 +121,13 @@ fn many_points_make_no_large_file() {
         let svg = scatter(points, Scale::Log, joined).render().expect("drawn");
         assert!(svg.len() < 500_000, "{} bytes", svg.len());
     }
+    let points: Vec<(f64, f64)> = (0..many).map(|i| (f64::from(i) + 1.0, noise(i))).collect();
+    let mut plot = lines(&points, Scale::Linear, 1.0);
+    plot.lines[0] = Line::whole("a", points.iter().map(|&(x, y)| [x, y]).collect());
+    plot.band = None;
+    plot.lines = vec![plot.lines[0].clone(); 8];
+    let svg = plot.render().expect("drawn");
+    assert!(svg.len() < 500_000, "{} bytes", svg.len());
     let mut plot = distributions((0..many).map(noise).collect(), None, Scale::Linear);
     plot.rows = vec![plot.rows[0].clone(); 20];
     let svg = plot.render().expect("drawn");
@@ -116,6 +142,10 @@ fn numbers_without_a_place_are_refused_by_name() {
     assert_eq!(zero.to_string(), "plot `distributions`: 0 of `row` has no place on the logarithmic axis `ms`");
     let turned = bars(&[1.0], Some([2.0, 1.0]), None, Scale::Linear).render().expect_err("refused");
     assert!(matches!(turned, PlotError::Interval { low: 2.0, high: 1.0, .. }));
+    let nan = lines(&[(0.0, f64::NAN)], Scale::Linear, 0.0).render().expect_err("refused");
+    assert_eq!(nan.to_string(), "plot `lines`: NaN of `a` cannot be drawn");
+    let turned = lines(&[(0.0, 1.0)], Scale::Linear, -1.0).render().expect_err("refused");
+    assert!(matches!(turned, PlotError::Interval { low: 1.0, high: 0.0, .. }));
     for value in [f64::INFINITY, f64::MAX, f64::MIN] {
         assert!(matches!(bars(&[value], None, None, Scale::Linear).render(), Err(PlotError::Value { .. })));
     }
@@ -129,6 +159,10 @@ fn nothing_cannot_be_drawn_and_too_much_neither() {
         matches!(distributions(vec![], None, Scale::Linear).render(), Err(PlotError::Empty { what, .. }) if what == "row")
     );
     assert!(matches!(bars(&[], None, None, Scale::Linear).render(), Err(PlotError::Empty { .. })));
+    assert!(matches!(lines(&[], Scale::Linear, 0.0).render(), Err(PlotError::Empty { .. })));
+    let mut crowded = lines(&[(1.0, 1.0)], Scale::Linear, 0.0);
+    crowded.milestones = vec![Milestone::default(); 1000];
+    assert!(matches!(crowded.render(), Err(PlotError::TooMany { what: "milestones", count: 1000, .. })));
     assert!(matches!(
         bars(&[1.0; 1000], None, None, Scale::Linear).render(),
         Err(PlotError::TooMany { limit: 200, .. })
@@ -143,6 +177,62 @@ fn labels_that_find_no_place_are_counted() {
     assert!(shown > 1 && texts.contains(&format!("Without {} labels that find no place.", 300 - shown)), "{texts:?}");
 }
 
+/// The points of each line that is drawn, without those of the axes.
+fn polylines(svg: &str) -> Vec<Vec<(f64, f64)>> {
+    let document = Document::parse(svg).expect("well-formed");
+    let number = |text: &str| text.parse::<f64>().expect("number");
+    let points = |node: roxmltree::Node| {
+        let points = node.attribute("points").expect("points").split_whitespace();
+        points.filter_map(|point| point.split_once(',')).map(|(x, y)| (number(x), number(y))).collect()
+    };
+    let lines = document.descendants().filter(|node| node.tag_name().name() == "polyline");
+    lines.map(points).filter(|points: &Vec<_>| points.len() > 2).collect()
+}
+
+#[test]
+fn a_line_of_many_points_keeps_what_can_be_seen() {
+    let mut points: Vec<[f64; 2]> = (0..100_000).map(|i| [f64::from(i), f64::from(i % 7)]).collect();
+    points[77_777][1] = 99.0;
+    points[33_333][1] = -99.0;
+    let mut plot = lines(&[(0.0, 1.0)], Scale::Linear, 0.0);
+    plot.lines = vec![Line::whole("a", points)];
+    plot.band = None;
+    let drawn = polylines(&plot.render().expect("drawn"));
+    assert_eq!(drawn.len(), 1);
+    assert!(drawn[0].len() < 4000, "{} points", drawn[0].len());
+    assert!(drawn[0].windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    let share_of = |peak: fn(f64, f64) -> f64, first: f64| {
+        let height = drawn[0].iter().map(|point| point.1).fold(first, peak);
+        let at = drawn[0].iter().find(|point| point.1 == height).expect("a peak").0;
+        (at - drawn[0][0].0) / (drawn[0][drawn[0].len() - 1].0 - drawn[0][0].0)
+    };
+    // A column is an eight-hundredth of the plot.
+    assert!((share_of(f64::min, f64::MAX) - 0.77777).abs() < 0.002);
+    assert!((share_of(f64::max, f64::MIN) - 0.33333).abs() < 0.002);
+}
+
+#[test]
+fn pieces_are_not_joined_and_single_points_are_seen() {
+    let mut plot = lines(&[(0.0, 1.0)], Scale::Linear, 0.0);
+    let piece = |from: u32| (from..from + 100).map(|x| [f64::from(x), f64::from(x)]).collect::<Vec<_>>();
+    plot.lines = vec![Line { name: "a".into(), pieces: vec![piece(0), vec![[150.0, 3.0]], piece(200), vec![]] }];
+    plot.band = None;
+    let svg = plot.render().expect("drawn");
+    assert_eq!(polylines(&svg).len(), 2);
+    assert_eq!(svg.matches("<circle").count(), 1);
+}
+
+#[test]
+fn milestones_have_their_names_where_there_is_room() {
+    let mut plot = lines(&[(0.0, 1.0), (1000.0, 2.0)], Scale::Linear, 0.0);
+    plot.milestones = [0.0, 400.0, 401.0, 402.0].map(|x| Milestone { x, label: format!("stage of step {x}") }).to_vec();
+    let texts = texts(&plot.render().expect("drawn"));
+    let shown: Vec<&str> = texts.iter().map(String::as_str).filter(|text| text.starts_with("stage")).collect();
+    assert_eq!(shown, ["stage of step 0", "stage of step 402"]);
+    // One line and one band are told apart.
+    assert!(texts.contains(&"a".to_owned()) && texts.contains(&"around".to_owned()));
+}
+
 #[test]
 fn bars_of_one_label_are_told_apart() {
     let mut plot = bars(&[1.0, 2.0, 3.0], None, None, Scale::Linear);
@@ -150,6 +240,10 @@ fn bars_of_one_label_are_told_apart() {
     let texts = texts(&plot.render().expect("drawn"));
     assert_eq!(texts.iter().filter(|text| *text == "bar 0").count(), 1);
     assert!(texts.contains(&"1.00 · 2.00".to_owned()), "{texts:?}");
+}
+
+fn pairs(numbers: &[f64]) -> Vec<(f64, f64)> {
+    numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
 /// Numbers of every size, and those that cannot be drawn.
@@ -185,6 +279,7 @@ proptest! {
             scattered.render(),
             distributions(numbers.clone(), interval, scale).render(),
             bars(&numbers, interval, reference, scale).render(),
+            lines(&pairs(&numbers), scale, reference.unwrap_or(0.0)).render(),
         ];
         for svg in drawn.into_iter().flatten() {
             prop_assert!(is_on_the_sheet(&svg), "{svg}");
@@ -201,5 +296,6 @@ proptest! {
         prop_assert!(is_on_the_sheet(&scatter(points, scale, joined).render().expect("drawn")));
         prop_assert!(is_on_the_sheet(&distributions(numbers.clone(), None, scale).render().expect("drawn")));
         prop_assert!(is_on_the_sheet(&bars(&numbers, None, None, scale).render().expect("drawn")));
+        prop_assert!(is_on_the_sheet(&lines(&pairs(&numbers), scale, 0.5).render().expect("drawn")));
     }
 }

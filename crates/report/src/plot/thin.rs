@@ -38,21 +38,26 @@ pub(super) fn line(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
     }
     let stretch = points.len().div_ceil((most / 4).max(1));
     let mut kept = Vec::with_capacity(most);
-    for points in points.chunks(stretch) {
-        let by_height = |a: &usize, b: &usize| points[*a].1.total_cmp(&points[*b].1);
-        let lowest = (0..points.len()).min_by(by_height).unwrap_or(0);
-        let highest = (0..points.len()).max_by(by_height).unwrap_or(0);
-        let mut indices = [0, lowest, highest, points.len() - 1];
-        indices.sort_unstable();
-        let mut before = None;
-        for index in indices {
-            if before != Some(index) {
-                kept.push(points[index]);
-            }
-            before = Some(index);
-        }
-    }
+    kept.extend(points.chunks(stretch).flat_map(outline));
     kept
+}
+
+/// The first, lowest, highest and last of some points, in their order and each once.
+fn outline(points: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
+    let by_height = |a: &usize, b: &usize| points[*a].1.total_cmp(&points[*b].1);
+    let lowest = (0..points.len()).min_by(by_height).unwrap_or(0);
+    let highest = (0..points.len()).max_by(by_height).unwrap_or(0);
+    let mut indices = vec![0, lowest, highest, points.len().saturating_sub(1)];
+    indices.sort_unstable();
+    indices.dedup();
+    indices.into_iter().filter_map(|index| points.get(index).copied())
+}
+
+/// Of each stretch of points that fall into one column of this width the first, lowest, highest and last: drawn as a line they
+/// look like all of them (M4: U. Jugel, Z. Jerzak, G. Hackenbroich and V. Markl, *PVLDB* 7, 2014).
+pub(super) fn columns(points: &[(f64, f64)], width: f64) -> Vec<(f64, f64)> {
+    let column = |point: &(f64, f64)| (point.0 / width).floor();
+    points.chunk_by(|a, b| column(a) == column(b)).flat_map(outline).collect()
 }
 
 /// At most `most` of these sorted samples: the outermost ones, and those at equal distances of rank.
@@ -99,6 +104,24 @@ mod tests {
         assert!(kept.len() <= 400);
         assert!([points[0], points[3333], points[7777], points[9999]].iter().all(|point| kept.contains(point)));
         assert!(kept.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_column_keeps_its_outline() {
+        let points: Vec<(f64, f64)> = (0..1000).map(|i| (f64::from(i) / 100.0, f64::from(i * 37 % 101))).collect();
+        let kept = columns(&points, 1.0);
+        assert!(kept.len() <= 40 && kept.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for column in points.chunks(100) {
+            let heights = |points: &[(f64, f64)]| {
+                let heights = points.iter().filter(|point| point.0.floor() == column[0].0.floor()).map(|point| point.1);
+                let list: Vec<f64> = heights.collect();
+                (list.iter().copied().fold(f64::MAX, f64::min), list.iter().copied().fold(f64::MIN, f64::max))
+            };
+            assert_eq!(heights(&kept), heights(&points));
+            assert!(kept.contains(&column[0]) && kept.contains(&column[99]));
+        }
+        assert_eq!(columns(&points[..1], 1.0), points[..1]);
+        assert_eq!(columns(&[], 1.0), []);
     }
 
     #[test]

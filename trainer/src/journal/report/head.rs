@@ -1,0 +1,180 @@
+//! What came out, in a sentence, a list and a table.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bossnas_report::html::Page;
+use bossnas_report::{Align, Table, units};
+use serde_json::{Map, Value};
+
+use super::super::log::{Event, Reason};
+use super::run::{Chosen, Run};
+use crate::search::Rules;
+
+/// From here on years have five digits.
+const YEAR_10_000: f64 = 253_402_300_800.0;
+
+/// What came out, or how far it is.
+pub(super) fn lead(run: &Run) -> String {
+    let whole = match &run.chosen {
+        Some(Chosen::Whole(file)) => Some(format!("chose {}", file.arch)),
+        _ => None,
+    };
+    let state = state(run);
+    match (run.events.last(), whole) {
+        (Some(Event::End { .. }), Some(chose)) => format!("The search {chose}."),
+        (_, Some(chose)) => format!("The search {chose}, and is {state}."),
+        _ => format!("The search is {state}."),
+    }
+}
+
+/// Finished, stopped, or running: what the last event says.
+fn state(run: &Run) -> String {
+    let step = |step: u64| format!("at step {}", units::grouped(step));
+    match run.events.last() {
+        Some(Event::End { .. }) => "finished".to_owned(),
+        Some(Event::Stop { step: at, reason, .. }) => {
+            let reason = match reason {
+                Reason::Interrupt => "by a signal",
+                Reason::MaxSteps => "after as many steps as were asked for",
+            };
+            format!("stopped {}, {reason}", step(*at))
+        }
+        Some(event) => format!("running, {}", step(event.step())),
+        None => "about to begin".to_owned(),
+    }
+}
+
+/// What the run is, and how far it is.
+pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("state", state(run))];
+    if let Some(start) = run.start() {
+        facts.push(("space", start.space.to_owned()));
+        facts.push(("rules", rules(start.rules)));
+        let done = run.events.last().map_or(0, Event::step);
+        facts.push(("steps", format!("{} of {}", units::grouped(done), units::grouped(start.steps))));
+    }
+    facts.extend(run.config.as_deref().and_then(seed).map(|seed| ("seed", seed)));
+    let computed: f64 = seconds(run).values().sum();
+    facts.push(("time", duration(computed)));
+    if let (Some(first), Some(last)) = (run.events.first(), run.events.last()) {
+        facts.push(("began", date(first.time())));
+        facts.push(("last entry", date(last.time())));
+    }
+    let resumed = run.events.iter().filter(|event| matches!(event, Event::Resume { .. })).count();
+    if resumed > 0 {
+        facts.push(("resumed", units::counted(resumed, "time")));
+    }
+    facts.extend(run.start().map(|start| ("bossnas-train", start.version.to_owned())));
+    facts
+}
+
+/// The name of a set of rules, or all its switches.
+fn rules(switches: &Map<String, Value>) -> String {
+    let named = serde_json::from_value::<Rules>(Value::Object(switches.clone())).ok();
+    match named {
+        Some(rules) if rules == Rules::corrected() => "corrected".to_owned(),
+        Some(rules) if rules == Rules::published() => "published".to_owned(),
+        _ => {
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let switch = |(name, value): (&String, &Value)| format!("{name} = {}", text(value));
+            switches.iter().map(switch).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The number `seed` of a configuration, or of one of its tables.
+fn seed(config: &str) -> Option<String> {
+    let table: toml::Table = config.parse().ok()?;
+    let tables = table.values().filter_map(toml::Value::as_table);
+    std::iter::once(&table).chain(tables).find_map(|table| table.get("seed")).map(ToString::to_string)
+}
+
+/// The seconds in which a process worked on each stage, its ratings included. The time between two processes does not count.
+pub(super) fn seconds(run: &Run) -> BTreeMap<usize, f64> {
+    let mut seconds = BTreeMap::new();
+    let mut stage = 0;
+    for pair in run.events.windows(2) {
+        stage = match &pair[1] {
+            Event::Start { .. } | Event::Resume { .. } => continue,
+            Event::Step(step) => step.stage,
+            Event::Rating(rating) => rating.stage,
+            _ => stage,
+        };
+        let between = pair[1].time() - pair[0].time();
+        // A clock may have been set back.
+        *seconds.entry(stage).or_insert(0.0) += between.max(0.0);
+    }
+    seconds
+}
+
+pub(super) fn duration(seconds: f64) -> String {
+    Duration::try_from_secs_f64(seconds).map_or_else(|_| "unknown".to_owned(), units::duration)
+}
+
+fn date(seconds: f64) -> String {
+    if !(0.0..YEAR_10_000).contains(&seconds) {
+        return "unknown".to_owned();
+    }
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs_f64(seconds)).to_string()
+}
+
+/// The best path of each stage, and the drawing of the architecture.
+pub(super) fn architecture(page: &mut Page, run: &Run, drawing: Option<&str>) {
+    let stages = run.scores_of_stages();
+    match &run.chosen {
+        Some(Chosen::Whole(file)) => page.paragraph(&format!("All stages are decided: {}", file.arch)),
+        Some(Chosen::Partial(paths)) if !paths.is_empty() => page.paragraph(&format!(
+            "Decided so far: {}. The last column says how far ahead of the next path the best one is.",
+            paths
+                .iter()
+                .enumerate()
+                .map(|(stage, path)| format!("stage {stage} {path}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+        _ => page.paragraph("No stage is decided yet."),
+    }
+    if !stages.is_empty() {
+        page.table(&best_paths(run, &stages));
+    }
+    if let Some(drawing) = drawing {
+        page.figure(drawing, "The architecture");
+    }
+}
+
+fn best_paths(run: &Run, stages: &BTreeMap<usize, Vec<&super::run::Scored>>) -> Table {
+    let columns = [
+        ("stage", Align::Right),
+        ("best path", Align::Left),
+        ("score", Align::Right),
+        ("state", Align::Left),
+        ("rated after epoch", Align::Right),
+        ("paths", Align::Right),
+        ("second best", Align::Left),
+        ("ahead by", Align::Right),
+    ];
+    let mut table = Table::new(columns);
+    for (stage, ratings) in stages {
+        let Some(last) = ratings.last() else { continue };
+        let decided = run.events.iter().find_map(|event| match event {
+            Event::Stage { stage: at, step, .. } if at == stage => Some(*step),
+            _ => None,
+        });
+        let ranked = last.ranked();
+        let path = |place: usize| ranked.get(place).map_or("", |(path, _)| path).to_owned();
+        let score = |place: usize| ranked.get(place).map(|(_, score)| *score);
+        let ahead = score(1).zip(score(0)).map(|(second, best)| second - best);
+        table.row([
+            stage.to_string(),
+            path(0),
+            score(0).map_or_else(String::new, |score| format!("{score:.4}")),
+            decided.map_or_else(|| "so far".to_owned(), |step| format!("decided at step {}", units::grouped(step))),
+            last.epoch.to_string(),
+            last.scores.len().to_string(),
+            path(1),
+            ahead.map_or_else(String::new, |ahead| format!("{ahead:.6}")),
+        ]);
+    }
+    table
+}
