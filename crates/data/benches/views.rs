@@ -67,7 +67,8 @@ fn main() {
     let recipe = Recipe::nats();
     let mut out = vec![0.0; recipe.views() * recipe.numbers()];
     // Any pixels will do: what is done to them does not depend on them.
-    let small = |number: u64| RgbImage::new(32, 32, (0..3072).map(|at| (at * (number + 3) % 251) as u8).collect()).unwrap();
+    let small =
+        |number: u64| RgbImage::new(32, 32, (0..3072).map(|at| (at * (number + 3) % 251) as u8).collect()).unwrap();
     let images: Vec<RgbImage> = (0..SMALL).map(small).collect();
     let small = rate(recipe.views() * images.len(), |epoch| {
         for (number, image) in (0..).zip(&images) {

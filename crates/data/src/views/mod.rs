@@ -40,7 +40,7 @@ impl Choices {
     pub fn apply(&self, image: &RgbImage, size: [usize; 2]) -> Result<RgbImage, Error> {
         let mut view = self.before_solarising(image, size)?;
         if self.solarise {
-            view.bytes_mut().iter_mut().for_each(|level| *level = solarised(*level));
+            view.stretches_mut().as_flattened_mut().iter_mut().for_each(|level| *level = solarised(*level));
         }
         view.image()
     }
@@ -67,7 +67,7 @@ fn solarised(level: u8) -> u8 {
 /// Scales bytes to `[0, 1]` and normalises them, in float32 and in the order of torchvision's `ToTensor` and `Normalize`.
 fn normalise(view: &Planes, recipe: &Recipe, solarise: bool, out: &mut [f32]) {
     let plane = view.height * view.width;
-    for (channel, (levels, out)) in view.bytes().chunks(plane).zip(out.chunks_mut(plane)).enumerate() {
+    for (channel, (levels, out)) in view.levels().into_iter().zip(out.chunks_mut(plane)).enumerate() {
         let (mean, std) = (recipe.mean[channel] as f32, recipe.std[channel] as f32);
         let table: [f32; 256] = std::array::from_fn(|level| {
             let level = if solarise { solarised(level as u8) } else { level as u8 };
