@@ -1,5 +1,7 @@
 //! Everything that can go wrong between a file's bytes and a network's input.
 
+use crate::views::RecipeError;
+
 /// Why an image could not be decoded or transformed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -68,4 +70,35 @@ pub enum Error {
         /// The box that is covered.
         resize: [usize; 2],
     },
+    /// A part of an image that is not all inside of it.
+    #[error("the window of a view is not inside of the image, which is {width} x {height} pixels")]
+    Window {
+        /// Pixels in a row of the image.
+        width: u32,
+        /// Number of its rows.
+        height: u32,
+    },
+    /// A view that is cut out without resizing, of an image that has not its size.
+    #[error(
+        "the image is {width} x {height} pixels, and padded views of {size:?} (height, width) need one of their size"
+    )]
+    ViewSize {
+        /// Pixels in a row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// Height and width of a view.
+        size: [usize; 2],
+    },
+    /// There is room for more or fewer numbers than a view has.
+    #[error("there is room for {numbers} numbers, and a view is 3 x {size} x {size}")]
+    ViewLength {
+        /// Side of a view.
+        size: usize,
+        /// Numbers that there is room for.
+        numbers: usize,
+    },
+    /// A recipe that cannot be.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
 }

@@ -5,7 +5,8 @@
 //! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, byte for byte as Pillow and torchvision do.
 //!
 //! A [`dataset::DataSet`] is a list of labelled images, and a [`loader::Loader`] prepares them on all cores ahead of
-//! whoever takes them. [`archive`] unpacks what data sets come in.
+//! whoever takes them. For self-supervised training [`views`] makes augmented views of them, in batches. [`archive`]
+//! unpacks what data sets come in.
 
 pub mod archive;
 pub mod dataset;
@@ -15,7 +16,9 @@ mod image;
 pub mod loader;
 mod orientation;
 mod resample;
+mod sums;
 pub mod transform;
+pub mod views;
 
 pub use decode::{DecodeOptions, JpegDecoder, Limits, decode, decode_with, jpeg_decoder};
 pub use error::Error;

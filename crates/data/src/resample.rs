@@ -2,9 +2,8 @@
 //!
 //! A pixel is a weighted sum over a few neighbours. Pillow computes weights in doubles, keeps 22 bits of them, sums whole
 //! numbers, and rounds to bytes after each axis. All of that is repeated here; only the order of the sums is another, for
-//! the sake of vector instructions: sixteen rows are resized side by side, and of a column sixteen bytes. A weight is split
-//! into an upper and a lower half of at most 16 bits, because the one instruction that every processor has multiplies
-//! those, two neighbours at a time. Sums wrap around; the whole one, of both halves, does not.
+//! the sake of vector instructions ([`sums`](crate::sums)): sixteen rows are resized side by side, and of a column sixteen
+//! bytes.
 //!
 //! `fast_image_resize` was used before. Its path for bytes keeps fewer bits and is off by up to two levels when an image
 //! grows; its float path, rounded between the axes, agrees but for ties and takes twice as long.
@@ -12,20 +11,13 @@
 use std::ops::Range;
 
 use bossnas_model::preprocess::Interpolation;
-use wide::bytemuck::cast;
-use wide::{i16x8, i32x4, u8x16};
+
+use crate::sums::{self, Pair, STRETCH};
 
 /// Bits after the point of a weight.
-const BITS: i32 = 22;
+const POINT: u32 = 22;
 
-/// Bits of the lower half of a weight.
-const LOWER: i32 = 11;
-
-/// Where a sum starts: half a level, so that cutting off rounds.
-const HALF: i32 = 1 << (BITS - 1);
-
-/// Bytes whose sums are computed side by side: of the columns, so many; of the rows, one of each of so many rows.
-const STRETCH: usize = 16;
+type Sums = sums::Sums<POINT>;
 
 /// One axis of a resize: which source pixels make each of the wanted ones, and with what weights.
 #[derive(Debug)]
@@ -38,21 +30,8 @@ pub(crate) struct Taps {
 struct Tap {
     /// The source pixels in it.
     source: Range<usize>,
-    /// Their weights, for each two neighbours: upper halves, lower halves. A neighbour too many has weight zero.
-    weights: Vec<[i16x8; 2]>,
-}
-
-impl Tap {
-    /// From weights of [`BITS`] bits.
-    fn new(start: usize, weights: &[i32]) -> Self {
-        let half = |a: i32, b: i32| i16x8::from([a, b, a, b, a, b, a, b].map(|half| half as i16));
-        let both = |pair: &[i32]| {
-            let (a, b) = (pair[0], pair.get(1).copied().unwrap_or(0));
-            let mask = (1 << LOWER) - 1;
-            [half(a >> LOWER, b >> LOWER), half(a & mask, b & mask)]
-        };
-        Self { source: start..start + weights.len(), weights: weights.chunks(2).map(both).collect() }
-    }
+    /// Their weights, two by two.
+    weights: Vec<Pair<POINT>>,
 }
 
 impl Taps {
@@ -72,10 +51,19 @@ impl Taps {
             // Pillow multiplies by the inverse, which is not always the same as to divide.
             let weights: Vec<f64> = (start..end).map(|x| filter((x as f64 - centre + 0.5) * (1.0 / stretch))).collect();
             let sum: f64 = weights.iter().sum();
-            let whole = |weight: f64| (weight / sum * f64::from(1 << BITS)).round() as i32;
-            Tap::new(start, &weights.into_iter().map(whole).collect::<Vec<i32>>())
+            let whole = |weight: &f64| (weight / sum * f64::from(1 << POINT)).round() as i32;
+            let pair = |pair: &[f64]| Pair::new(whole(&pair[0]), pair.get(1).map_or(0, whole));
+            Tap { source: start..end, weights: weights.chunks(2).map(pair).collect() }
         };
         Self { pixels: (first..first + count as u64).map(tap).collect() }
+    }
+
+    /// The same, of pixels that begin so far inside of a larger image.
+    pub(crate) fn shifted(mut self, by: usize) -> Self {
+        for tap in &mut self.pixels {
+            tap.source = tap.source.start + by..tap.source.end + by;
+        }
+        self
     }
 
     /// The source pixels that are read.
@@ -95,45 +83,6 @@ fn bicubic(x: f64) -> f64 {
         (((x - 5.0) * x + 8.0) * x - 4.0) * A
     } else {
         0.0
-    }
-}
-
-/// The sums of [`STRETCH`] bytes that have the same weights, in fours.
-#[derive(Clone, Copy)]
-struct Sums {
-    upper: [i32x4; 4],
-    lower: [i32x4; 4],
-}
-
-impl Sums {
-    #[inline]
-    fn new() -> Self {
-        Self { upper: [i32x4::splat(0); 4], lower: [i32x4::splat(HALF); 4] }
-    }
-
-    /// Adds two neighbours of each byte.
-    #[inline]
-    fn add(&mut self, [upper, lower]: [i16x8; 2], first: [u8; STRETCH], second: [u8; STRETCH]) {
-        let (first, second) = (u8x16::new(first), u8x16::new(second));
-        let (low, high) = (u8x16::unpack_low(first, second), u8x16::unpack_high(first, second));
-        let pairs = [
-            i16x8::from_u8x16_low(low),
-            i16x8::from_u8x16_high(low),
-            i16x8::from_u8x16_low(high),
-            i16x8::from_u8x16_high(high),
-        ];
-        for (i, pair) in pairs.into_iter().enumerate() {
-            self.upper[i] += pair.dot(upper);
-            self.lower[i] += pair.dot(lower);
-        }
-    }
-
-    /// What the bytes become: the sums, cut off after the point and at both ends of a byte.
-    #[inline]
-    fn levels(self) -> [u8; STRETCH] {
-        let whole = |i: usize| ((self.upper[i] << LOWER) + self.lower[i]) >> BITS;
-        let half = |i: usize| i16x8::from_i32x8_saturate(cast([whole(i), whole(i + 1)]));
-        u8x16::narrow_i16x8(half(0), half(2)).to_array()
     }
 }
 
