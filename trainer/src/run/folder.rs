@@ -1,0 +1,123 @@
+//! The folder of a run: which file is where, and that one process at a time writes there.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use bossnas_files::{ReadError, SourceFile, WriteError, write_file};
+
+use super::config::Config;
+use super::parse::{MAX_BYTES, Mistakes};
+
+/// A folder that this process alone writes to, until this is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Holds the lock.
+    _lock: File,
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The system said no.
+    #[error("cannot use `{}`", .path.display())]
+    Io {
+        /// What it said no to.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("another process{owner} works on `{}`", .path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Which, if it says so.
+        owner: String,
+    },
+    /// There are files, but not of a run.
+    #[error("`{}` holds other files and no run", .0.display())]
+    Foreign(PathBuf),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The configuration is not one.
+    #[error("`{}` is no configuration", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        mistakes: Mistakes,
+    },
+}
+
+impl Folder {
+    /// Takes a folder, which is made if it is not there. One with other files is not touched.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let io = |at: &Path| {
+            let path = at.to_owned();
+            move |source| FolderError::Io { path, source }
+        };
+        if path.is_dir() && !path.join("config.toml").is_file() {
+            let mut entries = fs::read_dir(path).map_err(io(path))?.filter_map(Result::ok);
+            if entries.any(|entry| entry.file_name() != "run.lock") {
+                return Err(FolderError::Foreign(path.to_owned()));
+            }
+        }
+        fs::create_dir_all(path).map_err(io(path))?;
+        let lock_path = path.join("run.lock");
+        let mut options = OpenOptions::new();
+        let mut lock =
+            options.read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let id = fs::read_to_string(&lock_path).ok().and_then(|text| text.trim().parse::<u32>().ok());
+                let owner = id.map(|id| format!(" ({id})")).unwrap_or_default();
+                return Err(FolderError::Busy { path: path.to_owned(), owner });
+            }
+            Err(TryLockError::Error(source)) => return Err(FolderError::Io { path: lock_path, source }),
+        }
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io(&lock_path))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The configuration of the run that lies here, if one does.
+    pub fn config(&self) -> Result<Option<Config>, FolderError> {
+        let path = self.file("config.toml");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let config = read_config(&path)?;
+        Ok(Some(config))
+    }
+
+    /// Begins a run.
+    pub fn begin(&self, config: &Config) -> Result<(), FolderError> {
+        let ratings = self.file("ratings");
+        fs::create_dir_all(&ratings).map_err(|source| FolderError::Io { path: ratings, source })?;
+        Ok(write_file(self.file("config.toml"), config.to_toml().as_bytes())?)
+    }
+}
+
+/// Reads a configuration.
+pub fn read_config(path: &Path) -> Result<Config, FolderError> {
+    let file = SourceFile::open(path)?;
+    let bytes = file.read_up_to(0, MAX_BYTES)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Config::parse(&text).map_err(|mistakes| FolderError::Config { path: path.to_owned(), mistakes })
+}
