@@ -151,7 +151,7 @@ impl Fixed<'_> {
         seed: u64,
         epoch: u64,
     ) -> Result<Vec<Tensor>, ImagesError> {
-        let options = ViewLoaderOptions::new(self.workers);
+        let options = ViewLoaderOptions { workers: self.workers, ..ViewLoaderOptions::default() };
         let (views, size) = (recipe.views(), recipe.size);
         let loader = ViewLoader::start(Arc::clone(data), batches, recipe, seed, epoch, options)?;
         loader

@@ -102,6 +102,17 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// What to call them: `published`, `corrected`, or `mixed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            rules if *rules == Self::published() => "published",
+            rules if *rules == Self::corrected() => "corrected",
+            _ => "mixed",
+        }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self::corrected()
