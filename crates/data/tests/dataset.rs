@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use bossnas_data::dataset::{DataSet, DataSetError, Layout, Split};
+use bossnas_data::views::Recipe;
 use bossnas_data::{DecodeOptions, Error};
 use proptest::prelude::*;
 
@@ -125,6 +126,39 @@ fn a_list_finds_its_images_from_its_own_folder() {
     // An image is no list.
     let error = DataSet::open(absolute).unwrap_err();
     assert!(matches!(error, DataSetError::Line { line: 1, .. }), "{error}");
+}
+
+#[test]
+fn the_digits_are_part_of_the_program() {
+    let data = DataSet::digits();
+    assert_eq!((data.layout(), data.layout().name(), data.len()), (Layout::Digits, "handwritten digits", 1797));
+    assert_eq!(data.class_names().unwrap().concat(), "0123456789");
+    // How often each digit is there.
+    let mut counts = [0; 10];
+    data.samples().for_each(|sample| counts[sample.label as usize] += 1);
+    assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+    let first = data.load(0).unwrap();
+    assert_eq!((first.width(), first.height(), data.sample(0).unwrap().label), (8, 8, 0));
+    // 0, 0, 5, 13, 9, 1, 0, 0 of 16.
+    let row: Vec<u8> = first.pixels()[..24].chunks(3).map(|pixel| pixel[0]).collect();
+    assert_eq!(row, [0, 0, 80, 207, 143, 16, 0, 0]);
+    assert!(first.pixels().chunks(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]));
+    assert_eq!(data.sample(1796).unwrap().name(), "digits[1796]");
+    assert!(data.sample(1797).is_none() && matches!(data.load(1797), Err(DataSetError::NoSample { len: 1797, .. })));
+}
+
+#[test]
+fn the_digits_recipe_normalises_the_digits() {
+    let data = DataSet::digits();
+    let levels: Vec<f64> =
+        (0..data.len()).flat_map(|i| data.load(i).unwrap().pixels().to_vec()).map(f64::from).collect();
+    let mean = levels.iter().sum::<f64>() / levels.len() as f64;
+    let variance = levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / levels.len() as f64;
+    let recipe = Recipe::digits(32);
+    // Four digits are written down.
+    assert!(recipe.mean.iter().all(|written| (written - mean / 255.0).abs() < 6e-5), "mean {}", mean / 255.0);
+    let std = variance.sqrt() / 255.0;
+    assert!(recipe.std.iter().all(|written| (written - std).abs() < 6e-5), "standard deviation {std}");
 }
 
 proptest! {

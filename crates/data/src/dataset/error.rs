@@ -7,6 +7,7 @@ use bossnas_files::ReadError;
 use bossnas_pickle::PickleError;
 
 use crate::Error;
+use crate::views::RecipeError;
 
 /// What is wrong with a data set. Each message is one sentence with the file in it.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,27 @@ pub enum DataSetError {
         name: String,
         /// Why.
         source: Error,
+    },
+    /// Views cannot be made as it is asked for.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// A sample is broken, and so are those that could take its place.
+    #[error("{tried} samples in a row cannot be used, the last of them is {last}")]
+    NoneReadable {
+        /// How many there are.
+        tried: usize,
+        /// What is wrong with the last of them.
+        last: Box<DataSetError>,
+    },
+    /// There is not enough memory for a batch.
+    #[error("there is no memory for a batch of {samples} samples with {views} views of {size} x {size} pixels each")]
+    BatchMemory {
+        /// Samples in the batch.
+        samples: usize,
+        /// Views of each.
+        views: usize,
+        /// Side of a view.
+        size: usize,
     },
     /// The operating system gives no thread.
     #[error("cannot start a thread: {0}")]

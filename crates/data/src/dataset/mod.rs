@@ -2,8 +2,8 @@
 //!
 //! [`DataSet::open`] recognises the layout of a path: a folder with a folder for each class ([`Layout::Folders`]), a text
 //! file with a path and a label a line ([`Layout::List`]), or the Python batches of CIFAR. A data set of files keeps
-//! paths and labels; the pictures of CIFAR are kept as they lie in the batches, once. Nothing here trains or evaluates:
-//! what comes out is an image and a label for each index.
+//! paths and labels; the pictures of CIFAR are kept as they lie in the batches, once. [`DataSet::digits`] is compiled in.
+//! Nothing here trains or evaluates: what comes out is an image and a label for each index.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use bossnas_files::SourceFile;
 use crate::{DecodeOptions, RgbImage, decode_with};
 
 pub mod cifar;
+mod digits;
 mod error;
 mod folder;
 mod list;
@@ -43,6 +44,8 @@ pub enum Layout {
     Cifar10,
     /// CIFAR-100's batches for Python, with the 100 fine labels.
     Cifar100,
+    /// The handwritten digits that are compiled in.
+    Digits,
 }
 
 impl Layout {
@@ -53,6 +56,7 @@ impl Layout {
             Self::List => "a list of images",
             Self::Cifar10 => "CIFAR-10",
             Self::Cifar100 => "CIFAR-100",
+            Self::Digits => "handwritten digits",
         }
     }
 }
@@ -72,6 +76,8 @@ enum Samples {
     Files { root: PathBuf, files: Vec<ImageFile> },
     /// Pictures in memory, in the order of their batches.
     Batches(Vec<Batch>),
+    /// What is compiled in.
+    Digits,
 }
 
 #[derive(Debug)]
@@ -92,12 +98,13 @@ pub struct Sample<'a> {
 enum Place<'a> {
     File { root: &'a Path, path: &'a Path },
     Row { batch: &'a Batch, row: usize },
+    Digit(usize),
 }
 
 /// What was read of a sample: the first of the steps that make an image of it.
 pub(crate) enum Raw {
     File(Vec<u8>),
-    Row(RgbImage),
+    Pixels(RgbImage),
 }
 
 impl DataSet {
@@ -137,7 +144,18 @@ impl DataSet {
         Ok(Self { path: root, layout: Layout::Folders, class_names: Some(names), samples })
     }
 
-    /// Where it lies: the list, the folder of the classes, or the folder of the batches.
+    /// 1,797 handwritten digits of 8 x 8 pixels, white on black: the test part of *Optical Recognition of Handwritten Digits*
+    /// (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0). They are part of the program.
+    pub fn digits() -> Self {
+        Self {
+            path: PathBuf::from("digits"),
+            layout: Layout::Digits,
+            class_names: Some((0..10).map(|digit: u8| digit.to_string()).collect()),
+            samples: Samples::Digits,
+        }
+    }
+
+    /// Where it lies: the list, the folder of the classes, or the folder of the batches. The digits lie nowhere: `digits`.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -157,6 +175,7 @@ impl DataSet {
         match &self.samples {
             Samples::Files { files, .. } => files.len(),
             Samples::Batches(batches) => batches.iter().map(Batch::len).sum(),
+            Samples::Digits => digits::len(),
         }
     }
 
@@ -182,6 +201,7 @@ impl DataSet {
                 }
                 None
             }
+            Samples::Digits => Some(Sample { label: digits::label(index)?, place: Place::Digit(index) }),
         }
     }
 
@@ -224,6 +244,7 @@ impl Sample<'_> {
         match self.place {
             Place::File { root, path } => root.join(path).to_string_lossy().into_owned(),
             Place::Row { batch, row } => format!("{}[{row}]", batch.name()),
+            Place::Digit(index) => format!("digits[{index}]"),
         }
     }
 
@@ -232,7 +253,11 @@ impl Sample<'_> {
             Place::File { root, path } => Ok(Raw::File(read_image_file(&root.join(path))?)),
             Place::Row { batch, row } => {
                 let image = batch.image(row).ok_or(DataSetError::NoSample { index: row, len: batch.len() })?;
-                Ok(Raw::Row(image))
+                Ok(Raw::Pixels(image))
+            }
+            Place::Digit(index) => {
+                let image = digits::image(index).ok_or(DataSetError::NoSample { index, len: digits::len() })?;
+                Ok(Raw::Pixels(image))
             }
         }
     }
@@ -242,7 +267,7 @@ impl Sample<'_> {
             Raw::File(bytes) => {
                 decode_with(&bytes, options).map_err(|source| DataSetError::Image { name: self.name(), source })
             }
-            Raw::Row(image) => Ok(image),
+            Raw::Pixels(image) => Ok(image),
         }
     }
 }

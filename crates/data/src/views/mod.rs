@@ -2,18 +2,20 @@
 //!
 //! A [`Recipe`] says how views are made; a [`Draw`] (seed, epoch, image, view) decides everything random about one of them,
 //! so that order, threads and restarts change nothing. The steps work on bytes with Pillow's and torchvision's arithmetic:
-//! the same choices give the same bytes.
+//! the same choices give the same bytes. A [`ViewLoader`] makes batches of views ahead of whoever takes them.
 
 mod blur;
 mod colour;
 mod crop;
 mod draw;
 mod hue;
+mod loader;
 mod planes;
 mod recipe;
 
 pub use crop::Window;
 pub use draw::{Adjustment, Choices, Draw, order};
+pub use loader::{Broken, ViewBatch, ViewLoader, ViewLoaderOptions};
 pub use recipe::{Blur, Crop, Jitter, Pipeline, Recipe, RecipeError};
 
 use crate::{Error, RgbImage};

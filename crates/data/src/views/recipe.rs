@@ -165,7 +165,7 @@ impl Recipe {
             solarise: 0.0,
         };
         // Mean and standard deviation over all pixels of the set.
-        Self { size, pairs: 1, halves: [half(0.1), half(1.0)], mean: [0.3055; 3], std: [0.3763; 3] }
+        Self { size, pairs: 1, halves: [half(0.1), half(1.0)], mean: [0.3053; 3], std: [0.3759; 3] }
     }
 
     /// Views of an image.

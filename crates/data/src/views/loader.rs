@@ -1,0 +1,341 @@
+//! Batches of views, made ahead of whoever takes them.
+//!
+//! Positions are counted through all batches; position modulo workers decides which worker makes the views of a sample, and
+//! each works through its own positions in order. What is made depends on neither. At most [`ViewLoaderOptions::ahead`]
+//! batches are in work or waiting. A worker makes one view after the other in memory of its own and copies it to its place in
+//! the batch. Dropping the loader ends the workers after the views they are at.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::iter::FusedIterator;
+use std::num::NonZero;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Draw, Recipe, view};
+use crate::dataset::{DataSet, DataSetError};
+use crate::{DecodeOptions, RgbImage};
+
+/// How many samples are tried in the place of a broken one.
+const TRIES: usize = 16;
+
+/// How batches of views are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewLoaderOptions {
+    /// Number of threads.
+    pub workers: NonZero<usize>,
+    /// Most batches in work or waiting at a time.
+    pub ahead: NonZero<usize>,
+    /// How images are decoded.
+    pub decode: DecodeOptions,
+}
+
+impl Default for ViewLoaderOptions {
+    /// A worker for each core, two batches ahead.
+    fn default() -> Self {
+        let workers = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self { workers, ahead: NonZero::<usize>::MIN.saturating_add(1), decode: DecodeOptions::default() }
+    }
+}
+
+/// Samples, and all views of each.
+#[derive(Debug)]
+pub struct ViewBatch {
+    /// The numbers of the samples whose views these are. Where one was broken, that of the sample which took its place.
+    pub indices: Vec<usize>,
+    /// Their labels.
+    pub labels: Vec<u32>,
+    /// `[samples, views, 3, size, size]` normalised numbers.
+    pub values: Vec<f32>,
+    /// The broken samples that others took the places of, in the order in which they were met.
+    pub broken: Vec<Broken>,
+}
+
+/// A sample that cannot be used.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its number in the data set.
+    pub index: usize,
+    /// Why.
+    pub error: DataSetError,
+}
+
+/// Batches of views, in order; see the module.
+///
+/// A broken sample's place is taken by the next one after it in the data set that can be read, the first after the last, with
+/// the draws of the broken one's number. A batch is an error where the 16 after a broken sample are broken too.
+#[derive(Debug)]
+pub struct ViewLoader {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    waited: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    data: Arc<DataSet>,
+    recipe: Recipe,
+    seed: u64,
+    epoch: u64,
+    options: ViewLoaderOptions,
+    batches: Vec<Vec<usize>>,
+    line: Mutex<Line>,
+    /// A batch was finished.
+    finished: Condvar,
+    /// There is room for another batch, or nobody will take more.
+    room: Condvar,
+}
+
+/// The batches that are in work or waiting.
+#[derive(Debug)]
+struct Line {
+    /// Number of the first of `works`: the batch that is handed over next.
+    first: usize,
+    works: VecDeque<Arc<Work>>,
+    /// Nobody will take more.
+    stopped: bool,
+}
+
+/// A batch in the making. Workers fill it side by side, each a view at a time.
+#[derive(Debug)]
+struct Work(Mutex<Made>);
+
+#[derive(Debug)]
+struct Made {
+    /// Samples that are not done yet.
+    missing: usize,
+    /// Of all samples, once there are some of one.
+    values: Vec<f32>,
+    /// By position in the batch.
+    samples: Vec<Option<Result<Done, Failure>>>,
+}
+
+/// A sample whose views are in their place.
+#[derive(Debug)]
+struct Done {
+    index: usize,
+    label: u32,
+    broken: Vec<Broken>,
+}
+
+/// Why there is no batch.
+#[derive(Debug)]
+enum Failure {
+    Unreadable(DataSetError),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl ViewLoader {
+    /// Begins to make batches, each of the samples of these numbers: the views that `recipe`, `seed` and `epoch` say.
+    pub fn start(
+        data: Arc<DataSet>,
+        batches: Vec<Vec<usize>>,
+        recipe: Recipe,
+        seed: u64,
+        epoch: u64,
+        options: ViewLoaderOptions,
+    ) -> Result<Self, DataSetError> {
+        recipe.check()?;
+        let len = data.len();
+        if let Some(&index) = batches.iter().flatten().find(|index| **index >= len) {
+            return Err(DataSetError::NoSample { index, len });
+        }
+        let largest = batches.iter().map(Vec::len).max().unwrap_or(0);
+        let numbers = largest.saturating_mul(recipe.views()).saturating_mul(recipe.numbers());
+        if Vec::<f32>::new().try_reserve_exact(numbers).is_err() {
+            return Err(DataSetError::BatchMemory { samples: largest, views: recipe.views(), size: recipe.size });
+        }
+        let samples: usize = batches.iter().map(Vec::len).sum();
+        let works = batches.iter().take(options.ahead.get()).map(|batch| Work::new(batch.len())).collect();
+        let line = Mutex::new(Line { first: 0, works, stopped: false });
+        let (finished, room) = (Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { data, recipe, seed, epoch, options, batches, line, finished, room });
+        let mut loader = Self { shared, workers: Vec::new(), waited: Duration::ZERO };
+        for worker in 0..options.workers.get().min(samples) {
+            let shared = Arc::clone(&loader.shared);
+            let thread = thread::Builder::new().name("views".to_owned()).spawn(move || shared.work(worker));
+            // Those that run already are ended by the loader's destructor.
+            loader.workers.push(thread.map_err(DataSetError::Thread)?);
+        }
+        Ok(loader)
+    }
+
+    /// How long `next` waited for batches so far.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Iterator for ViewLoader {
+    type Item = Result<ViewBatch, DataSetError>;
+
+    /// Waits for the next batch. A panic of a worker goes on here.
+    fn next(&mut self) -> Option<Self::Item> {
+        let begun = Instant::now();
+        let mut line = self.shared.line();
+        let work = loop {
+            // There is one but at the end: `ahead` is not zero.
+            let work = line.works.front()?;
+            if work.made().missing == 0 {
+                break Arc::clone(work);
+            }
+            line = self.shared.finished.wait(line).unwrap_or_else(PoisonError::into_inner);
+        };
+        self.waited += begun.elapsed();
+        line.works.pop_front();
+        line.first += 1;
+        let next = line.first + line.works.len();
+        if let Some(batch) = self.shared.batches.get(next) {
+            line.works.push_back(Work::new(batch.len()));
+        }
+        drop(line);
+        self.shared.room.notify_all();
+        let made = std::mem::replace(&mut *work.made(), Made::new(0));
+        match made.batch() {
+            Ok(batch) => Some(Ok(batch)),
+            Err(Failure::Unreadable(error)) => Some(Err(error)),
+            Err(Failure::Panic(panic)) => panic::resume_unwind(panic),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.shared.batches.len() - self.shared.line().first;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for ViewLoader {}
+
+impl FusedIterator for ViewLoader {}
+
+impl Drop for ViewLoader {
+    fn drop(&mut self) {
+        self.shared.line().stopped = true;
+        self.shared.room.notify_all();
+        for worker in self.workers.drain(..) {
+            // Panics are caught where they happen; what is left has nobody to tell.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Work {
+    fn new(samples: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Made::new(samples))))
+    }
+
+    /// No code that can panic runs under the lock, so a poisoned one is sound.
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Made {
+    fn new(samples: usize) -> Self {
+        Self { missing: samples, values: Vec::new(), samples: (0..samples).map(|_| None).collect() }
+    }
+
+    /// Puts a view into its place, the `at`th of `views` a sample.
+    fn put(&mut self, at: usize, views: usize, view: &[f32]) {
+        if self.values.is_empty() {
+            self.values = vec![0.0; self.samples.len() * views * view.len()];
+        }
+        self.values[at * view.len()..][..view.len()].copy_from_slice(view);
+    }
+
+    fn batch(self) -> Result<ViewBatch, Failure> {
+        let mut batch = ViewBatch { indices: vec![], labels: vec![], values: self.values, broken: vec![] };
+        for done in self.samples.into_iter().flatten() {
+            let Done { index, label, broken } = done?;
+            batch.indices.push(index);
+            batch.labels.push(label);
+            batch.broken.extend(broken);
+        }
+        Ok(batch)
+    }
+}
+
+impl Shared {
+    /// No code that can panic runs under the lock, so a poisoned one is sound.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a worker does: every so many positions, one.
+    fn work(&self, worker: usize) {
+        let mut room = vec![0.0; self.recipe.numbers()];
+        let positions = self
+            .batches
+            .iter()
+            .enumerate()
+            .flat_map(|(batch, samples)| (0..samples.len()).map(move |row| (batch, row)));
+        for (batch, row) in positions.skip(worker).step_by(self.options.workers.get()) {
+            let Some(work) = self.begin(batch) else { return };
+            let sample = AssertUnwindSafe(|| self.sample(self.batches[batch][row], row, &work, &mut room));
+            let sample = panic::catch_unwind(sample).unwrap_or_else(|panic| Err(Failure::Panic(panic)));
+            let mut made = work.made();
+            made.samples[row] = Some(sample);
+            made.missing -= 1;
+            let finished = made.missing == 0;
+            drop(made);
+            if finished {
+                // Whoever has looked and not found it waits already: only under the lock does one look.
+                drop(self.line());
+                self.finished.notify_all();
+            }
+        }
+    }
+
+    /// Waits until there is room for the batch. `None` when there is no more to do.
+    fn begin(&self, batch: usize) -> Option<Arc<Work>> {
+        let mut line = self.line();
+        loop {
+            if line.stopped {
+                return None;
+            }
+            if let Some(work) = line.works.get(batch - line.first) {
+                return Some(Arc::clone(work));
+            }
+            line = self.room.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Makes the views of a sample, or of the one that takes its place.
+    fn sample(&self, wanted: usize, row: usize, work: &Work, room: &mut [f32]) -> Result<Done, Failure> {
+        let (len, mut broken, mut index) = (self.data.len(), Vec::new(), wanted);
+        loop {
+            let error = match self.views(index, wanted, row, work, room) {
+                Ok(label) => return Ok(Done { index, label, broken }),
+                Err(error) => error,
+            };
+            if broken.len() == TRIES || broken.len() + 1 == len {
+                let last = Box::new(error);
+                return Err(Failure::Unreadable(DataSetError::NoneReadable { tried: broken.len() + 1, last }));
+            }
+            broken.push(Broken { index, error });
+            index = (index + 1) % len;
+        }
+    }
+
+    fn views(
+        &self,
+        index: usize,
+        wanted: usize,
+        row: usize,
+        work: &Work,
+        room: &mut [f32],
+    ) -> Result<u32, DataSetError> {
+        let views = self.recipe.views();
+        let sample = self.data.sample(index).ok_or(DataSetError::NoSample { index, len: self.data.len() })?;
+        let image: RgbImage = sample.decode(sample.read()?, self.options.decode)?;
+        for number in 0..views {
+            let draw = Draw { seed: self.seed, epoch: self.epoch, image: wanted as u64, view: number as u64 };
+            view(&image, &self.recipe, draw, room)
+                .map_err(|source| DataSetError::Image { name: sample.name(), source })?;
+            work.made().put(row * views + number, views, room);
+        }
+        Ok(sample.label)
+    }
+}
