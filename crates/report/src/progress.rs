@@ -88,6 +88,11 @@ impl Bar {
         self.bar.reset_elapsed();
     }
 
+    /// Another label, which may hold text from outside.
+    pub fn say(&self, label: &str) {
+        self.bar.set_message(escape(label).into_owned());
+    }
+
     /// So much is done.
     pub fn set(&self, done: u64) {
         self.bar.set_position(done);

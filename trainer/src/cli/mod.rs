@@ -1,10 +1,12 @@
 //! The command line: one file a command, as in `bossnas-zoo`.
 
 mod rate;
+mod search;
 
 use bossnas_report::{ColorChoice, Console, Exit, Verbosity};
+use bossnas_trainer::search::Rules;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Search, rate and train BossNAS networks
 #[derive(Debug, Parser)]
@@ -35,6 +37,23 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Rate(rate::Args),
+    Search(Box<search::Args>),
+}
+
+/// The two sets of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RulesName {
+    Published,
+    Corrected,
+}
+
+impl RulesName {
+    fn rules(self) -> Rules {
+        match self {
+            Self::Published => Rules::published(),
+            Self::Corrected => Rules::corrected(),
+        }
+    }
 }
 
 /// Parses the process's arguments, runs the command, and says how the process ends.
@@ -55,6 +74,7 @@ pub(crate) fn main() -> Exit {
     let console = Console::new(verbosity, cli.global.color);
     let done = match cli.command {
         Command::Rate(args) => rate::run(&args, console),
+        Command::Search(args) => search::run(&args, console),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -70,6 +90,7 @@ fn after_help() -> String {
     let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
     format!(
         "Examples:
+  bossnas-train search --config digits --out run
   bossnas-train rate --space nats-c10 --checkpoint search.safetensors --stage 0 --images a.npy --bn-images b.npy
 
 Exit codes:

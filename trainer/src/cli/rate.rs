@@ -8,14 +8,14 @@ use bossnas_files::SourceFile;
 use bossnas_files::npy;
 use bossnas_model::space::Space;
 use bossnas_report::{Align, Console, Counted, Failure, Table, units};
-use bossnas_trainer::search::Rules;
 use bossnas_trainer::search::rate::{Job, Need, RateError, Ratings, available_memory, plain, shared};
 use bossnas_trainer::search::siamese::{Extent, Siamese, StagePaths};
 use bossnas_trainer::torch::{Placement, TorchError, from_f32};
-use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tch::{Device, Tensor};
+
+use super::RulesName;
 
 /// Rate the paths of a stage
 ///
@@ -82,13 +82,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The two sets of rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RulesName {
-    Published,
-    Corrected,
-}
-
 #[derive(Serialize)]
 struct Document<'a> {
     space: &'a str,
@@ -105,10 +98,7 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let rules = match args.rules {
-        RulesName::Published => Rules::published(),
-        RulesName::Corrected => Rules::corrected(),
-    };
+    let rules = args.rules.rules();
     let space = space(args)?.with_orientation(rules.attention);
     let stage = stage(args, &space)?;
     let images = args.images.iter().map(|path| read_images(path)).collect::<Result<Vec<_>, _>>()?;
@@ -256,10 +246,7 @@ fn print(args: &Args, console: Console, ratings: &Ratings, seconds: f64) -> anyh
             space: &args.space,
             stage: args.stage,
             best_paths: &best_paths,
-            rules: match args.rules {
-                RulesName::Published => "published",
-                RulesName::Corrected => "corrected",
-            },
+            rules: args.rules.rules().name(),
             way: if args.plain { "plain" } else { "shared" },
             scores: ratings.0.iter().map(|rated| (name(&rated.path), rated.score.into())).collect(),
             order: ranked.iter().map(|rated| name(&rated.path)).collect(),

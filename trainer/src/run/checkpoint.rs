@@ -1,8 +1,8 @@
 //! Checkpoints: all tensors of a run in a safetensors file, and in `checkpoint.json` everything else. A new one is written
 //! beside the last, read back, named, and only then the last one goes.
 
-use std::collections::{BTreeMap, HashMap};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -135,7 +135,8 @@ impl Tensors {
             };
             Ok(TensorInfo { dtype, shape: tensor.size().iter().map(|&extent| extent as usize).collect() })
         };
-        let infos = all.iter().map(|(name, tensor)| Ok((name.clone(), info(tensor)?))).collect::<Result<_, TchError>>()?;
+        let infos =
+            all.iter().map(|(name, tensor)| Ok((name.clone(), info(tensor)?))).collect::<Result<_, TchError>>()?;
         let names = all.iter().map(|(name, _)| name.clone()).collect();
         Ok(Self { tensors: Mutex::new(all.into_iter().collect()), infos, names })
     }
@@ -155,11 +156,11 @@ impl Weights for Tensors {
         let tensors = self.tensors.lock().unwrap_or_else(PoisonError::into_inner);
         let (tensor, info) = (tensors.get(name).ok_or_else(missing)?, self.infos.get(name).ok_or_else(missing)?);
         let mut bytes = vec![0; info.byte_len().ok_or_else(missing)?];
-        let copy = || -> Result<(), TchError> {
+        let mut copy = || -> Result<(), TchError> {
             let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
             tensor.f_copy_data_u8(&mut bytes, tensor.numel())
         };
-        copy().map_err(|error| WeightsError::new(name, Problem::Source(error.to_string().into())))?;
+        copy().map_err(|error| WeightsError::source(name, error))?;
         Ok(bytes.into())
     }
 }
@@ -175,7 +176,11 @@ impl Checkpoint {
     ) -> Result<Self, CheckpointError> {
         let file = format!("checkpoint-{:08}.safetensors", state.position.step);
         // Of the same step, there may be one of before the stage was decided.
-        let file = if folder.file(&file).exists() { format!("checkpoint-{:08}b.safetensors", state.position.step) } else { file };
+        let file = if folder.file(&file).exists() {
+            format!("checkpoint-{:08}b.safetensors", state.position.step)
+        } else {
+            file
+        };
         let path = folder.file(&file);
         let tensors = Tensors::of(params, learner)?;
         write_safetensors(&path, &tensors, &tensors.names(), &BTreeMap::new())?;
@@ -258,10 +263,17 @@ impl Checkpoint {
         let digits = |text: &String| text.chars().map(|c| c.to_digit(10).map(|digit| digit as u8)).collect();
         let path = |text: &String| -> Result<Vec<u8>, CheckpointError> {
             let path: Option<Vec<u8>> = digits(text);
-            let wrong = || CheckpointError::Document { path: folder.file(NAME), why: format!("`{}` is no path", text.escape_debug()) };
+            let wrong = || CheckpointError::Document {
+                path: folder.file(NAME),
+                why: format!("`{}` is no path", text.escape_debug()),
+            };
             path.ok_or_else(wrong)
         };
-        self.best_paths.iter().zip(&self.scores).map(|(text, &score)| Ok(Decided { path: path(text)?, score })).collect()
+        self.best_paths
+            .iter()
+            .zip(&self.scores)
+            .map(|(text, &score)| Ok(Decided { path: path(text)?, score }))
+            .collect()
     }
 
     /// The scaler of losses.

@@ -98,6 +98,13 @@ pub enum RatingData {
     HeldOut,
 }
 
+impl RatingData {
+    /// What goes with rules: the test set with the published ones alone.
+    pub fn of(rules: Rules) -> Self {
+        if rules == Rules::published() { Self::TestSet } else { Self::HeldOut }
+    }
+}
+
 impl From<Amp> for Precision {
     fn from(amp: Amp) -> Self {
         match amp {
@@ -144,7 +151,8 @@ impl Config {
         demand((1..=65_536).contains(&batch_size), "rating.batch-size", "is from 1 to 65536".to_owned());
         demand((2..=65_536).contains(&bn_images), "rating.bn-images", "is from 2 to 65536".to_owned());
         if let Err(error) = self.views.check() {
-            problems.extend(error.problems.into_iter().map(|problem| ("views".to_owned(), format!("is wrong: {problem}"))));
+            problems
+                .extend(error.problems.into_iter().map(|problem| ("views".to_owned(), format!("is wrong: {problem}"))));
         }
         problems
     }

@@ -30,12 +30,13 @@ mod state;
 mod stop;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use config::{Config, DataKind, Rating, Training};
-pub use folder::{Folder, FolderError};
-pub use images::{Images, ImagesError};
+pub use config::{Amp, Config, DataKind, Rating, RatingData, Training};
+pub use folder::{Folder, FolderError, read_config};
+pub use images::{Fixed, Images, ImagesError};
 pub use parse::{Mistake, Mistakes};
-pub use plan::Plan;
+pub use plan::{Plan, PlanError};
 pub use preset::Preset;
+pub use ratings::{Document, HistoryError};
 pub use search::{End, Options, SearchError, Surroundings, search};
 pub use state::{Decided, Position, State};
 pub use stop::Stop;

@@ -8,7 +8,7 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::config::Config;
+use super::config::{Config, RatingData};
 use super::preset::Preset;
 use crate::search::Rules;
 
@@ -147,10 +147,11 @@ impl Reader<'_> {
             "corrected" => Rules::corrected(),
             _ => return self.wrong(line, "`rules` is \"published\", \"corrected\", or a table of switches".to_owned()),
         };
-        if let Ok(toml::Value::Table(table)) = toml::Value::try_from(rules) {
-            let leaf = |(key, value)| Leaf { key: format!("rules.{key}"), line, value };
-            self.leaves.extend(table.into_iter().map(leaf));
-        }
+        let Ok(toml::Value::Table(table)) = toml::Value::try_from(rules) else { return };
+        let on = toml::Value::try_from(RatingData::of(rules)).map(|value| ("rating.on".to_owned(), value)).into_iter();
+        let switches = table.into_iter().map(|(key, value)| (format!("rules.{key}"), value)).chain(on);
+        // First, so that what else the file says of the same keys counts.
+        self.leaves.splice(0..0, switches.map(|(key, value)| Leaf { key, line, value }));
     }
 
     fn leaf(&mut self, key: String, line: usize, expected: &toml::Value, found: &Spanned<DeValue<'_>>) {
@@ -234,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_file_says_what_differs_from_its_preset() {
-        let config = Config::parse("preset = \"digits\"\nbase = 16\n[training]\nepochs = 2\nlearning-rate = 1\n").unwrap();
+        let config =
+            Config::parse("preset = \"digits\"\nbase = 16\n[training]\nepochs = 2\nlearning-rate = 1\n").unwrap();
         let mut expected = Preset::Digits.config();
         expected.base = 16;
         (expected.training.epochs, expected.training.learning_rate) = (2, 1.0);
@@ -262,7 +264,8 @@ mod tests {
         let lines: Vec<Option<usize>> = mistakes.0.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [2, 3, 6, 7, 9, 11].map(Some), "{mistakes}");
         let text = mistakes.to_string();
-        for part in ["line 3: there is no `sede`", "`training.epochs` is a whole number", "thawed", "`views` is wrong"] {
+        for part in ["line 3: there is no `sede`", "`training.epochs` is a whole number", "thawed", "`views` is wrong"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!(Config::parse("base = 1\nbase = 2").unwrap_err().0[0].line, Some(2));

@@ -5,7 +5,7 @@ use bossnas_model::space::{Space, SpaceError};
 
 use super::config::Config;
 use super::images::Images;
-use crate::optim::StageRate;
+use crate::optim::schedule::StageRate;
 
 /// A run in numbers. All of it follows from the configuration and the number of training images.
 #[derive(Debug, Clone, PartialEq)]

@@ -36,6 +36,7 @@ fn state(run: &Run) -> String {
         Some(Event::Stop { step: at, reason, .. }) => {
             let reason = match reason {
                 Reason::Interrupt => "by a signal",
+                Reason::Stages => "the stages that were asked for are decided",
                 Reason::MaxSteps => "after as many steps as were asked for",
             };
             format!("stopped {}, {reason}", step(*at))

@@ -1,0 +1,378 @@
+//! `search`: a search from a preset to an architecture, across interruptions.
+
+use std::num::NonZero;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bossnas_report::{Align, Console, Exit, Failure, Table, units};
+use bossnas_trainer::run::{
+    Amp, Checkpoint, Config, DataKind, End, Folder, FolderError, Images, ImagesError, Options, Plan, PlanError, Preset,
+    RatingData, SearchError, Stop, Surroundings, read_config, search,
+};
+use bossnas_trainer::search::siamese::StagePaths;
+use clap::ValueEnum;
+use tch::Device;
+
+use super::RulesName;
+
+/// Search an architecture
+///
+/// Trains the supernets stage by stage and rates the paths, as BossNAS does. All of it lies in the folder of the run: the
+/// configuration, checkpoints, ratings, logs, a report and arch.json. Ctrl-C saves and ends; the same command goes on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  bossnas-train search --config digits --out run
+  bossnas-train search --config nats-c10 --data cifar-10-batches-py --out run
+  bossnas-train search --config hytra --data imagenet --out run --device cuda --amp fp16
+  bossnas-train search --config my.toml --data images --out run --dry-run
+
+Presets: nats-c10, nats-c100, mbconv and hytra with the published numbers, and digits, which takes minutes on a processor and
+needs no --data. A configuration file names a preset and says what differs:
+  preset = \"nats-c10\"
+  [training]
+  batch-size = 64
+RUN/config.toml has all keys. --dry-run prints them and what they mean for the images.
+
+Afterwards: bossnas-zoo arch RUN, bossnas-zoo arch best RUN, bossnas-zoo export RUN, and RUN/report.html.")]
+pub(crate) struct Args {
+    /// A preset or a configuration file [default: the configuration of the run in --out]
+    #[arg(long, value_name = "FILE|PRESET")]
+    config: Option<String>,
+    /// The images: CIFAR's batches for Python, a folder with a folder of images for each class, or a list of files
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The folder of the run
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Which rules hold
+    #[arg(
+        long,
+        value_name = "RULES",
+        hide_possible_values = true,
+        help = "Which rules hold: published, as the released code has them, or corrected [default: as configured]"
+    )]
+    rules: Option<RulesName>,
+    /// Whether a run in --out goes on
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help = "Whether a run in --out goes on: auto, or no, which refuses to touch it"
+    )]
+    resume: Resume,
+    /// Where to compute
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device,
+          help = "Where to compute: cpu, cuda or cuda:N")]
+    device: Device,
+    /// Mixed precision
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        help = "Mixed precision: off, bf16 or fp16 [default: as configured]"
+    )]
+    amp: Option<AmpName>,
+    /// What decides everything random [default: as configured]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// End after so many batches of the run, with everything saved
+    #[arg(long, value_name = "N")]
+    max_steps: Option<u64>,
+    /// Only these stages, counted from 0: 0..2 are the first two
+    #[arg(long, value_name = "A..B", value_parser = stages)]
+    stages: Option<Range<usize>>,
+    /// Threads of libtorch; another number gives other last digits
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1024),
+          help = "Threads of libtorch; another number gives other last digits [default: its own choice]")]
+    threads: Option<i32>,
+    /// Threads that prepare images [default: one for each core]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZero<usize>>,
+    /// A checkpoint after so many batches too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    save_steps: Option<u64>,
+    /// A checkpoint after so many minutes, beside the one after each epoch
+    #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    save_minutes: u64,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Resume {
+    Auto,
+    No,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AmpName {
+    Off,
+    Bf16,
+    Fp16,
+}
+
+fn device(text: &str) -> Result<Device, String> {
+    match text {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Ok(Device::Cuda(0)),
+        _ => {
+            let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+            number.map(Device::Cuda).ok_or_else(|| "it is cpu, cuda or cuda:N".to_owned())
+        }
+    }
+}
+
+fn stages(text: &str) -> Result<Range<usize>, String> {
+    let wrong = || "stages are A..B, A.. or ..B, counted from 0, without B".to_owned();
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    let number =
+        |text: &str, default: usize| if text.is_empty() { Ok(default) } else { text.parse().map_err(|_| wrong()) };
+    let range = number(from, 0)?..number(to, usize::MAX)?;
+    if range.is_empty() { Err(wrong()) } else { Ok(range) }
+}
+
+pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
+    if let Some(threads) = args.threads {
+        tch::set_num_threads(threads);
+    }
+    check_device(args.device)?;
+    if args.dry_run {
+        let config = match &args.config {
+            Some(name) => wanted(args, name)?,
+            None => recorded(&args.out.join("config.toml"))?,
+        };
+        let (plan, images) = prepare(config, args)?;
+        return print_plan(&plan, &images, console);
+    }
+    let folder = Folder::open(&args.out).map_err(folder_failure)?;
+    let config = configuration(args, &folder)?;
+    let (plan, images) = prepare(config, args)?;
+    let options = options(args, &plan, &folder)?;
+    folder.begin(&plan.config)?;
+    let stop = Stop::on_signals().context("cannot listen for signals")?;
+    let end = search(&plan, &images, &folder, &options, Surroundings { console, stop }).map_err(search_failure)?;
+    tell_end(end, &args.out, console)
+}
+
+fn check_device(device: Device) -> anyhow::Result<()> {
+    let Device::Cuda(number) = device else { return Ok(()) };
+    if tch::Cuda::is_available() && (number as i64) < tch::Cuda::device_count() {
+        return Ok(());
+    }
+    let message = format!("there is no cuda:{number} that libtorch can use");
+    let hint = "libtorch with CUDA is installed by `cargo xtask setup --torch --cuda`; --device cpu needs none";
+    Err(Failure::new(Exit::Unavailable, message).hint(hint).into())
+}
+
+/// The configuration that a preset or file and the options give.
+fn wanted(args: &Args, name: &str) -> anyhow::Result<Config> {
+    let mut config = if let Ok(preset) = name.parse::<Preset>() {
+        preset.config()
+    } else if Path::new(name).exists() {
+        recorded(Path::new(name))?
+    } else {
+        let presets = Preset::ALL.map(Preset::name).join(", ");
+        let message = format!("there is no preset and no file `{}`", name.escape_debug());
+        return Err(Failure::usage(message).hint(format!("presets are {presets}")).into());
+    };
+    if let Some(rules) = args.rules {
+        config.rules = rules.rules();
+        config.rating.on = RatingData::of(config.rules);
+    }
+    if let Some(amp) = args.amp {
+        config.precision = match amp {
+            AmpName::Off => Amp::Off,
+            AmpName::Bf16 => Amp::Bf16,
+            AmpName::Fp16 => Amp::Fp16,
+        };
+    }
+    config.seed = args.seed.unwrap_or(config.seed);
+    Ok(config)
+}
+
+fn recorded(path: &Path) -> anyhow::Result<Config> {
+    read_config(path).map_err(folder_failure)
+}
+
+/// The configuration of the run: what is asked for, which must be that of the run in the folder, if there is one.
+fn configuration(args: &Args, folder: &Folder) -> anyhow::Result<Config> {
+    let present = folder.config().map_err(folder_failure)?;
+    let shown = args.out.display();
+    let asked = args.config.as_deref().map(|name| wanted(args, name)).transpose()?;
+    match (present, asked) {
+        (None, Some(config)) => Ok(config),
+        (None, None) => {
+            let presets = Preset::ALL.map(Preset::name).join(", ");
+            let message = format!("`{shown}` holds no run, and there is no --config to begin one");
+            Err(Failure::usage(message).hint(format!("presets are {presets}")).into())
+        }
+        (Some(_), _) if args.resume == Resume::No => {
+            let message = format!("`{shown}` holds a run already");
+            Err(Failure::failed(message).hint("--resume auto goes on with it; another --out begins another").into())
+        }
+        (Some(present), None) => Ok(present),
+        (Some(present), Some(asked)) => {
+            let differences = present.differences(&asked);
+            if differences.is_empty() {
+                return Ok(present);
+            }
+            let lines: Vec<String> = differences
+                .iter()
+                .map(|(key, there, asked)| format!("{key}: {there} in the run, {asked} asked"))
+                .collect();
+            let message = format!("`{shown}` holds a run of another configuration");
+            let hint = "without --config the run goes on as it is; another --out begins another";
+            Err(Failure::failed(message).detail(lines.join("\n")).hint(hint).into())
+        }
+    }
+}
+
+fn prepare(config: Config, args: &Args) -> anyhow::Result<(Plan, Images)> {
+    let images = Images::open(&config, args.data.as_deref()).map_err(|error| match error {
+        ImagesError::NoPlace => anyhow::Error::from(
+            Failure::usage("this search needs --data").hint("it is what --config digits does without"),
+        ),
+        ImagesError::NoUse(_) => Failure::usage(error.to_string()).hint("leave --data out").into(),
+        other => other.into(),
+    })?;
+    let plan = Plan::new(config, &images).map_err(|error| match error {
+        PlanError::TooFewImages { .. } => {
+            anyhow::Error::from(Failure::failed(error.to_string()).hint("training.batch-size sets another number"))
+        }
+        PlanError::NoUpdates { .. } => {
+            Failure::failed(error.to_string()).hint("training.accumulate sets another number").into()
+        }
+        PlanError::Space(error) => error.into(),
+    })?;
+    Ok((plan, images))
+}
+
+fn options(args: &Args, plan: &Plan, folder: &Folder) -> anyhow::Result<Options> {
+    let all = plan.space.stages();
+    let stages = args.stages.clone().unwrap_or(0..all);
+    let stands = Checkpoint::read(folder)?.map_or(0, |checkpoint| checkpoint.position.stage);
+    if stages.start >= all {
+        let message = format!("{} has no stage {}", plan.space.name(), stages.start);
+        return Err(Failure::usage(message).hint(format!("its stages are 0 to {}", all - 1)).into());
+    }
+    if stages.start > stands {
+        let message = format!("stage {} cannot begin: the run stands at stage {stands}", stages.start);
+        let hint = "a stage is searched behind the best paths of those before";
+        return Err(Failure::failed(message).hint(hint).into());
+    }
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    Ok(Options {
+        device: args.device,
+        workers: args.workers.unwrap_or_else(cores),
+        stages: stages.start..stages.end.min(all),
+        max_steps: args.max_steps,
+        save_steps: args.save_steps,
+        save_time: Duration::from_secs(60 * args.save_minutes),
+    })
+}
+
+fn print_plan(plan: &Plan, images: &Images, console: Console) -> anyhow::Result<()> {
+    let (config, space) = (&plan.config, plan.space);
+    let stage = StagePaths::new(&space, Vec::new())?;
+    let elements: usize = space.parameters().iter().map(|param| param.shape.iter().product::<usize>()).sum();
+    let training = config.training;
+    let of_update = training.batch_size as u64 * u64::from(training.accumulate);
+    let rows = [
+        (
+            "space",
+            format!("{}, base width {}, {} parameters", space.name(), space.base(), units::count(elements as u64)),
+        ),
+        ("rules", config.rules.name().to_owned()),
+        (
+            "images",
+            format!("{} to train on, {} to rate on", units::grouped(images.training().len() as u64), images.rated()),
+        ),
+        ("views", format!("{} of {} x {} pixels", config.views.views(), config.views.size, config.views.size)),
+        (
+            "stages",
+            format!(
+                "{} of {}, the first with {}",
+                space.stages(),
+                units::counted(training.epochs as usize, "epoch"),
+                units::counted(stage.candidates().len(), "path")
+            ),
+        ),
+        ("steps", format!("{} of {} images", units::grouped(plan.steps()), training.batch_size)),
+        (
+            "updates",
+            format!(
+                "{} of {} images, learning rate {}",
+                units::grouped(plan.steps_of_stage() / u64::from(training.accumulate) * space.stages() as u64),
+                units::grouped(of_update),
+                training.learning_rate
+            ),
+        ),
+        // Two networks, and momentum of one.
+        ("checkpoint", format!("{} at the most", units::bytes(12 * elements as u64))),
+    ];
+    let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
+    for (name, text) in rows {
+        table.row([name.to_owned(), text]);
+    }
+    console.print(table.render(console.style()))?;
+    if config.data == DataKind::Digits {
+        console.note("the digits come with the program");
+    }
+    console.print(format!("\n{}", config.to_toml()))
+}
+
+fn tell_end(end: End, out: &Path, console: Console) -> anyhow::Result<()> {
+    let shown = out.display();
+    match end {
+        End::Done => {
+            console.note(format_args!("all stages are decided: `{shown}/arch.json`; see `{shown}/report.html`"));
+            Ok(())
+        }
+        End::Stages => {
+            console.note("the stages that were asked for are decided; the same command without --stages goes on");
+            Ok(())
+        }
+        End::MaxSteps => {
+            console.note("--max-steps are done; the same command with more goes on");
+            Ok(())
+        }
+        End::Interrupted => {
+            let message = format!("stopped; all of it is saved in `{shown}`");
+            Err(Failure::new(Exit::Stopped, message).hint("the same command goes on").into())
+        }
+    }
+}
+
+fn folder_failure(error: FolderError) -> anyhow::Error {
+    match error {
+        FolderError::Config { path, mistakes } => {
+            let message =
+                format!("`{}` is no configuration: {}", path.display(), units::counted(mistakes.0.len(), "mistake"));
+            Failure::failed(message).detail(mistakes.to_string()).into()
+        }
+        FolderError::Busy { .. } => {
+            Failure::failed(error.to_string()).hint("one process at a time works on a run").into()
+        }
+        FolderError::Foreign(_) => Failure::failed(error.to_string()).hint("choose another --out").into(),
+        other => other.into(),
+    }
+}
+
+fn search_failure(error: SearchError) -> anyhow::Error {
+    match &error {
+        SearchError::NotFinite { last, .. } => {
+            let hint = match last {
+                Some((step, file)) => format!(
+                    "the last good checkpoint is `{file}` of step {step}; a lower training.learning-rate may help"
+                ),
+                None => "a lower training.learning-rate may help".to_owned(),
+            };
+            Failure::failed(error.to_string()).hint(hint).into()
+        }
+        _ => error.into(),
+    }
+}
