@@ -178,3 +178,73 @@ fn best_paths(run: &Run, stages: &BTreeMap<usize, Vec<&super::run::Scored>>) -> 
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::log::Rating;
+    use super::*;
+
+    fn run(events: Vec<Event>) -> Run {
+        Run { events, history: Vec::new(), chosen: None, config: None }
+    }
+
+    fn rating(time: f64, stage: usize) -> Event {
+        Event::Rating(Rating {
+            time,
+            stage,
+            epoch: 0,
+            step: 1,
+            best: "00".into(),
+            score: -1.0,
+            median: -1.0,
+            worst: -1.0,
+            paths: 1,
+            seconds: 1.0,
+        })
+    }
+
+    #[test]
+    fn the_time_between_two_processes_does_not_count() {
+        let resume = |time| Event::Resume { time, step: 1 };
+        let stop = |time| Event::Stop { time, step: 1, reason: Reason::Interrupt };
+        let events = vec![
+            resume(0.0),
+            rating(10.0, 0),
+            stop(11.0),
+            resume(1000.0),
+            rating(1003.0, 1),
+            // A clock that was set back.
+            rating(900.0, 1),
+            stop(901.0),
+        ];
+        assert_eq!(seconds(&run(events)), BTreeMap::from([(0, 11.0), (1, 4.0)]));
+        assert!(seconds(&run(Vec::new())).is_empty());
+    }
+
+    #[test]
+    fn rules_are_named_or_listed() {
+        let of = |value: Value| value.as_object().cloned().unwrap_or_default();
+        assert_eq!(rules(&of(serde_json::to_value(Rules::published()).unwrap())), "published");
+        assert_eq!(rules(&of(serde_json::to_value(Rules::corrected()).unwrap())), "corrected");
+        let mixed = Rules { attention: Rules::published().attention, ..Rules::corrected() };
+        let text = rules(&of(serde_json::to_value(mixed).unwrap()));
+        assert!(text.starts_with("attention = transposed, ") && text.contains("prefix = frozen"), "{text}");
+        assert_eq!(rules(&of(serde_json::json!({"later": 1}))), "later = 1");
+    }
+
+    #[test]
+    fn times_that_are_none_are_said_to_be_unknown() {
+        assert_eq!(date(1.7e9), "2023-11-14T22:13:20Z");
+        for time in [f64::NAN, f64::INFINITY, -1.0, 1e18] {
+            assert_eq!(date(time), "unknown");
+        }
+        assert_eq!(duration(f64::NAN), "unknown");
+    }
+
+    #[test]
+    fn a_seed_is_found_at_the_top_or_in_a_table() {
+        assert_eq!(seed("seed = 3\n[run]\nseed = 4\n").as_deref(), Some("3"));
+        assert_eq!(seed("a = 1\n[run]\nseed = 4\n").as_deref(), Some("4"));
+        assert_eq!((seed("a = 1"), seed("=")), (None, None));
+    }
+}

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use bossnas_files::write_file;
 use bossnas_report::html::Page;
-use bossnas_report::plot::{Axis, Line, Lines, Milestone};
+use bossnas_report::plot::{Axis, Band, Line, Lines, Milestone};
 
 use self::run::Run;
 use super::JournalError;
@@ -79,22 +79,32 @@ fn page(run: &Run, drawing: Option<&str>) -> Result<Page, JournalError> {
     Ok(page)
 }
 
-/// Something over steps, with a mark where a stage begins. Nothing is drawn of nothing.
-fn over_steps(
-    page: &mut Page,
-    run: &Run,
-    y: Axis,
-    title: &str,
+/// A quantity over the steps.
+struct Curve<'a> {
+    title: &'a str,
+    axis: Axis,
     lines: Vec<Line>,
-    caption: &str,
-) -> Result<(), JournalError> {
-    if lines.iter().all(|line| line.pieces.is_empty()) {
-        return Ok(());
+    band: Option<Band>,
+    caption: &'a str,
+}
+
+impl Curve<'_> {
+    /// Draws it, with a mark where a stage begins. Nothing is drawn of nothing.
+    fn draw(self, page: &mut Page, run: &Run) -> Result<(), JournalError> {
+        if self.lines.iter().all(|line| line.pieces.is_empty()) {
+            return Ok(());
+        }
+        let plot = Lines {
+            title: self.title.into(),
+            x: Axis::linear("step"),
+            y: self.axis,
+            lines: self.lines,
+            band: self.band,
+            milestones: milestones(run),
+        };
+        page.figure(&plot.render()?, self.caption);
+        Ok(())
     }
-    let lines =
-        Lines { title: title.into(), x: Axis::linear("step"), y, lines, band: None, milestones: milestones(run) };
-    page.figure(&lines.render()?, caption);
-    Ok(())
 }
 
 /// Where each stage begins.
