@@ -167,6 +167,8 @@ pub enum Reason {
     Interrupt,
     /// `--max-steps` are done.
     MaxSteps,
+    /// The `--stages` that were asked for are decided.
+    Stages,
 }
 
 impl Event {

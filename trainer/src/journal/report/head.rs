@@ -37,6 +37,7 @@ fn state(run: &Run) -> String {
             let reason = match reason {
                 Reason::Interrupt => "by a signal",
                 Reason::MaxSteps => "after as many steps as were asked for",
+                Reason::Stages => "after the stages that were asked for",
             };
             format!("stopped {}, {reason}", step(*at))
         }
@@ -125,7 +126,7 @@ pub(super) fn architecture(page: &mut Page, run: &Run, drawing: Option<&str>) {
     match &run.chosen {
         Some(Chosen::Whole(file)) => page.paragraph(&format!("All stages are decided: {}", file.arch)),
         Some(Chosen::Partial(paths)) if !paths.is_empty() => page.paragraph(&format!(
-            "Decided so far: {}. The last column says how far ahead of the next path the best one is.",
+            "Decided so far: {}.",
             paths
                 .iter()
                 .enumerate()
@@ -143,36 +144,42 @@ pub(super) fn architecture(page: &mut Page, run: &Run, drawing: Option<&str>) {
     }
 }
 
+/// The path of each stage: the one that was decided on, or the best so far. A path that the next stage cannot follow is passed over,
+/// so the best one need not be the one that goes on.
 fn best_paths(run: &Run, stages: &BTreeMap<usize, Vec<&super::run::Scored>>) -> Table {
     let columns = [
         ("stage", Align::Right),
-        ("best path", Align::Left),
+        ("path", Align::Left),
         ("score", Align::Right),
+        ("rank", Align::Right),
         ("state", Align::Left),
         ("rated after epoch", Align::Right),
         ("paths", Align::Right),
-        ("second best", Align::Left),
+        ("next path", Align::Left),
         ("ahead by", Align::Right),
     ];
     let mut table = Table::new(columns);
     for (stage, ratings) in stages {
         let Some(last) = ratings.last() else { continue };
         let decided = run.events.iter().find_map(|event| match event {
-            Event::Stage { stage: at, step, .. } if at == stage => Some(*step),
+            Event::Stage { stage: at, step, best, .. } if at == stage => Some((*step, best.as_str())),
             _ => None,
         });
         let ranked = last.ranked();
-        let path = |place: usize| ranked.get(place).map_or("", |(path, _)| path).to_owned();
-        let score = |place: usize| ranked.get(place).map(|(_, score)| *score);
-        let ahead = score(1).zip(score(0)).map(|(second, best)| second - best);
+        let place = decided.map_or(Some(0), |(_, best)| ranked.iter().position(|(path, _)| *path == best));
+        let chosen = place.and_then(|place| ranked.get(place)).copied();
+        let next = ranked.iter().copied().find(|(path, _)| chosen.is_some_and(|(chosen, _)| chosen != *path));
+        let ahead = next.zip(chosen).map(|((_, next), (_, score))| next - score);
         table.row([
             stage.to_string(),
-            path(0),
-            score(0).map_or_else(String::new, |score| format!("{score:.4}")),
-            decided.map_or_else(|| "so far".to_owned(), |step| format!("decided at step {}", units::grouped(step))),
+            chosen.map(|(path, _)| path).or(decided.map(|(_, best)| best)).unwrap_or_default().to_owned(),
+            chosen.map_or_else(String::new, |(_, score)| format!("{score:.4}")),
+            chosen.and(place).map_or_else(String::new, |place| (place + 1).to_string()),
+            decided
+                .map_or_else(|| "so far".to_owned(), |(step, _)| format!("decided at step {}", units::grouped(step))),
             last.epoch.to_string(),
             last.scores.len().to_string(),
-            path(1),
+            next.map_or("", |(path, _)| path).to_owned(),
             ahead.map_or_else(String::new, |ahead| format!("{ahead:.6}")),
         ]);
     }

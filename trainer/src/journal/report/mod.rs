@@ -25,7 +25,7 @@ pub const NAME: &str = "report.html";
 /// Numbers beyond are not drawn: a run that has diverged still has a report.
 const LARGEST: f64 = 1e30;
 
-const NOTES: [(&str, &str); 9] = [
+const NOTES: [(&str, &str); 10] = [
     (
         "stage, epoch, step",
         "Stages and the epochs of a stage are counted from 0, as in files and options. A step is a batch; steps are counted over the whole run, from 1.",
@@ -40,7 +40,14 @@ const NOTES: [(&str, &str); 9] = [
         "score",
         "The mean loss of a path's predictions against the mean target of all paths, from -4 to 4: the lower, the better.",
     ),
-    ("rank", "The place of a path when all paths of a stage are in order of their scores."),
+    (
+        "rank",
+        "The place of a path when all paths of a stage are in order of their scores. What goes on is the best path that the next stage can follow.",
+    ),
+    (
+        "ahead by",
+        "How much better than the next path the chosen one is: where it is small, another seed may choose another path.",
+    ),
     (
         "tau",
         "Kendall's tau-b between two ratings of the same paths: 1 where the order is the same, 0 where nothing of it is left, -1 where it is reversed.",
