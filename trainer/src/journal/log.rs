@@ -309,6 +309,7 @@ fn for_each_line(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -475,5 +476,34 @@ mod tests {
         other.write(&step(3)).unwrap();
         log.write(&step(4)).unwrap();
         same(&read(&path).unwrap(), &[1, 2, 3, 4].map(step));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn a_log_that_ends_anywhere_has_the_lines_before(share in 0.0..=1.0) {
+            let (_folder, path) = written(&all());
+            let whole = std::fs::read(&path).unwrap();
+            let kept = (whole.len() as f64 * share) as usize;
+            let lines = whole[..kept].split(|byte| *byte == b'\n').count() - 1;
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(kept as u64).unwrap();
+            same(&read(&path).unwrap(), &all()[..lines]);
+            Log::open(&path).unwrap().write(&step(7)).unwrap();
+            same(&read(&path).unwrap(), &[&all()[..lines], &[step(7)]].concat());
+        }
+
+        #[test]
+        fn any_bytes_are_events_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(NAME);
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(events) = read(&path) {
+                prop_assert!(events.is_empty());
+            }
+            drop(Log::open(&path).unwrap());
+            let left = std::fs::read(&path).unwrap();
+            prop_assert!(bytes.starts_with(&left) && (left.is_empty() || left.ends_with(b"\n")));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `report.html`: a run on one page that needs nothing beside it.
 //!
-//! [`write`] reads what lies in the folder of the run (`log.jsonl`, and `ratings/history.json`, `arch.json` and `config.toml` where they
+//! [`write()`] reads what lies in the folder of the run (`log.jsonl`, and `ratings/history.json`, `arch.json` and `config.toml` where they
 //! are there) and writes the page, whole or not at all. The same files give the same page: all times on it are those of the log.
 //! It works at any time, from the first event of a run on.
 
