@@ -17,11 +17,15 @@ pub fn bytes(n: u64) -> String {
     scaled(n, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
-/// A time to three digits: `1.25 s`, `320 ms`, `15.0 us`; minutes from 100 seconds on.
+/// A time to three digits: `1.25 s`, `320 ms`, `15.0 us`; minutes from 100 seconds on, hours from 100 minutes on.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds >= 100.0 {
         let whole = seconds.round() as u64;
+        if whole >= 6000 {
+            let minutes = (whole + 30) / 60;
+            return format!("{} h {:02} min", minutes / 60, minutes % 60);
+        }
         return format!("{} min {:02} s", whole / 60, whole % 60);
     }
     let (value, unit) = match seconds {
@@ -85,6 +89,8 @@ mod tests {
     fn times_have_a_unit_that_fits() {
         let times = [0.0, 15e-6, 0.32, 0.9999, 1.25, 99.9, 184.4].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(times, ["0.00 us", "15.0 us", "320 ms", "1.00 s", "1.25 s", "99.9 s", "3 min 04 s"]);
+        let times = [5999.0, 5999.6, 7229.0, 7230.0, 345_600.0].map(|s| duration(Duration::from_secs_f64(s)));
+        assert_eq!(times, ["99 min 59 s", "1 h 40 min", "2 h 00 min", "2 h 01 min", "96 h 00 min"]);
     }
 
     #[test]

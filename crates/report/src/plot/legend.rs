@@ -25,14 +25,14 @@ pub(super) struct Entry {
     pub(super) y: f64,
 }
 
-/// The entries in lines from `top` on, if there is more than one. Their order is that of colours and marks.
-pub(super) fn entries<'a>(series: impl ExactSizeIterator<Item = (&'a str, Sign)>, top: f64) -> Vec<Entry> {
+/// The entries in lines from `top` on, if there is more than one. Each has the index of its colour and mark.
+pub(super) fn entries<'a>(series: impl ExactSizeIterator<Item = (usize, &'a str, Sign)>, top: f64) -> Vec<Entry> {
     if series.len() < 2 {
         return Vec::new();
     }
     let (mut x, mut y) = (MARGIN, top + 12.0);
     let mut entries = Vec::new();
-    for (index, (name, sign)) in series.enumerate() {
+    for (index, name, sign) in series {
         let name = text::shorten(&text::clean(name), SMALL, WIDTH - 2.0 * MARGIN - Entry::SIGN);
         let width = Entry::SIGN + text::width(&name, SMALL);
         if x > MARGIN && x + width > WIDTH - MARGIN {

@@ -78,7 +78,7 @@ pub struct Lines {
     pub y: Axis,
     /// Each with its own colour and mark. Later ones lie above earlier ones.
     pub lines: Vec<Line>,
-    /// Behind the lines.
+    /// Behind the lines, in the colour of a single line.
     pub band: Option<Band>,
     /// Vertical marks, in order of `x`.
     pub milestones: Vec<Milestone>,
@@ -98,7 +98,7 @@ impl Lines {
         sheet::document(&self.title, plane.bottom(), |sheet| {
             plane.draw(sheet)?;
             if let Some(band) = &self.band {
-                draw_band(sheet, &plane, band, self.lines.len(), self.column())?;
+                draw_band(sheet, &plane, band, self.band_color(), self.column())?;
             }
             self.draw_milestones(sheet, &plane)?;
             for (index, line) in self.lines.iter().enumerate() {
@@ -135,14 +135,18 @@ impl Lines {
         self.milestones.iter().try_for_each(|milestone| checker.value(&self.x, &milestone.label, milestone.x))
     }
 
-    /// Lines first, so that the colour of each is that of its index.
     fn legend(&self, top: f64) -> Vec<legend::Entry> {
         let sign = |line: &Line| Sign { line: true, mark: is_marked(line), area: false };
-        let lines = self.lines.iter().map(|line| (line.name.as_str(), sign(line)));
+        let lines = self.lines.iter().enumerate().map(|(index, line)| (index, line.name.as_str(), sign(line)));
         let area = Sign { line: false, mark: false, area: true };
-        let band = self.band.iter().map(|band| (band.name.as_str(), area));
+        let band = self.band.iter().map(|band| (self.band_color(), band.name.as_str(), area));
         let entries: Vec<_> = lines.chain(band).collect();
         legend::entries(entries.into_iter(), top)
+    }
+
+    /// The index of the band's colour: that of the line, if there is one.
+    fn band_color(&self) -> usize {
+        if self.lines.len() > 1 { self.lines.len() } else { 0 }
     }
 
     /// Width of a column: wider where many lines share the points of a plot.

@@ -133,7 +133,8 @@ impl Scatter {
             mark: series.points.len() <= MARKED || !series.joined,
             area: false,
         };
-        legend::entries(self.series.iter().map(|series| (series.name.as_str(), sign(series))), top)
+        let series = self.series.iter().enumerate();
+        legend::entries(series.map(|(index, series)| (index, series.name.as_str(), sign(series))), top)
     }
 
     fn trace(&self, series: &Series, plane: &Plane) -> Trace {

@@ -38,6 +38,7 @@ fn state(run: &Run) -> String {
                 Reason::Interrupt => "by a signal",
                 Reason::Stages => "the stages that were asked for are decided",
                 Reason::MaxSteps => "after as many steps as were asked for",
+                Reason::Stages => "after the stages that were asked for",
             };
             format!("stopped {}, {reason}", step(*at))
         }
@@ -126,7 +127,7 @@ pub(super) fn architecture(page: &mut Page, run: &Run, drawing: Option<&str>) {
     match &run.chosen {
         Some(Chosen::Whole(file)) => page.paragraph(&format!("All stages are decided: {}", file.arch)),
         Some(Chosen::Partial(paths)) if !paths.is_empty() => page.paragraph(&format!(
-            "Decided so far: {}. The last column says how far ahead of the next path the best one is.",
+            "Decided so far: {}.",
             paths
                 .iter()
                 .enumerate()
@@ -144,38 +145,114 @@ pub(super) fn architecture(page: &mut Page, run: &Run, drawing: Option<&str>) {
     }
 }
 
+/// The path of each stage: the one that was decided on, or the best so far. A path that the next stage cannot follow is passed over,
+/// so the best one need not be the one that goes on.
 fn best_paths(run: &Run, stages: &BTreeMap<usize, Vec<&super::run::Scored>>) -> Table {
     let columns = [
         ("stage", Align::Right),
-        ("best path", Align::Left),
+        ("path", Align::Left),
         ("score", Align::Right),
+        ("rank", Align::Right),
         ("state", Align::Left),
         ("rated after epoch", Align::Right),
         ("paths", Align::Right),
-        ("second best", Align::Left),
+        ("next path", Align::Left),
         ("ahead by", Align::Right),
     ];
     let mut table = Table::new(columns);
     for (stage, ratings) in stages {
         let Some(last) = ratings.last() else { continue };
         let decided = run.events.iter().find_map(|event| match event {
-            Event::Stage { stage: at, step, .. } if at == stage => Some(*step),
+            Event::Stage { stage: at, step, best, .. } if at == stage => Some((*step, best.as_str())),
             _ => None,
         });
         let ranked = last.ranked();
-        let path = |place: usize| ranked.get(place).map_or("", |(path, _)| path).to_owned();
-        let score = |place: usize| ranked.get(place).map(|(_, score)| *score);
-        let ahead = score(1).zip(score(0)).map(|(second, best)| second - best);
+        let place = decided.map_or(Some(0), |(_, best)| ranked.iter().position(|(path, _)| *path == best));
+        let chosen = place.and_then(|place| ranked.get(place)).copied();
+        let next = ranked.iter().copied().find(|(path, _)| chosen.is_some_and(|(chosen, _)| chosen != *path));
+        let ahead = next.zip(chosen).map(|((_, next), (_, score))| next - score);
         table.row([
             stage.to_string(),
-            path(0),
-            score(0).map_or_else(String::new, |score| format!("{score:.4}")),
-            decided.map_or_else(|| "so far".to_owned(), |step| format!("decided at step {}", units::grouped(step))),
+            chosen.map(|(path, _)| path).or(decided.map(|(_, best)| best)).unwrap_or_default().to_owned(),
+            chosen.map_or_else(String::new, |(_, score)| format!("{score:.4}")),
+            chosen.and(place).map_or_else(String::new, |place| (place + 1).to_string()),
+            decided
+                .map_or_else(|| "so far".to_owned(), |(step, _)| format!("decided at step {}", units::grouped(step))),
             last.epoch.to_string(),
             last.scores.len().to_string(),
-            path(1),
+            next.map_or("", |(path, _)| path).to_owned(),
             ahead.map_or_else(String::new, |ahead| format!("{ahead:.6}")),
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::log::Rating;
+    use super::*;
+
+    fn run(events: Vec<Event>) -> Run {
+        Run { events, history: Vec::new(), chosen: None, config: None }
+    }
+
+    fn rating(time: f64, stage: usize) -> Event {
+        Event::Rating(Rating {
+            time,
+            stage,
+            epoch: 0,
+            step: 1,
+            best: "00".into(),
+            score: -1.0,
+            median: -1.0,
+            worst: -1.0,
+            paths: 1,
+            seconds: 1.0,
+        })
+    }
+
+    #[test]
+    fn the_time_between_two_processes_does_not_count() {
+        let resume = |time| Event::Resume { time, step: 1 };
+        let stop = |time| Event::Stop { time, step: 1, reason: Reason::Interrupt };
+        let events = vec![
+            resume(0.0),
+            rating(10.0, 0),
+            stop(11.0),
+            resume(1000.0),
+            rating(1003.0, 1),
+            // A clock that was set back.
+            rating(900.0, 1),
+            stop(901.0),
+        ];
+        assert_eq!(seconds(&run(events)), BTreeMap::from([(0, 11.0), (1, 4.0)]));
+        assert!(seconds(&run(Vec::new())).is_empty());
+    }
+
+    #[test]
+    fn rules_are_named_or_listed() {
+        let of = |value: Value| value.as_object().cloned().unwrap_or_default();
+        assert_eq!(rules(&of(serde_json::to_value(Rules::published()).unwrap())), "published");
+        assert_eq!(rules(&of(serde_json::to_value(Rules::corrected()).unwrap())), "corrected");
+        let mixed = Rules { attention: Rules::published().attention, ..Rules::corrected() };
+        let text = rules(&of(serde_json::to_value(mixed).unwrap()));
+        assert!(text.starts_with("attention = transposed, ") && text.contains("prefix = frozen"), "{text}");
+        assert_eq!(rules(&of(serde_json::json!({"later": 1}))), "later = 1");
+    }
+
+    #[test]
+    fn times_that_are_none_are_said_to_be_unknown() {
+        assert_eq!(date(1.7e9), "2023-11-14T22:13:20Z");
+        for time in [f64::NAN, f64::INFINITY, -1.0, 1e18] {
+            assert_eq!(date(time), "unknown");
+        }
+        assert_eq!(duration(f64::NAN), "unknown");
+    }
+
+    #[test]
+    fn a_seed_is_found_at_the_top_or_in_a_table() {
+        assert_eq!(seed("seed = 3\n[run]\nseed = 4\n").as_deref(), Some("3"));
+        assert_eq!(seed("a = 1\n[run]\nseed = 4\n").as_deref(), Some("4"));
+        assert_eq!((seed("a = 1"), seed("=")), (None, None));
+    }
 }

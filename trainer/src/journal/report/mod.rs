@@ -1,6 +1,6 @@
 //! `report.html`: a run on one page that needs nothing beside it.
 //!
-//! [`write`] reads what lies in the folder of the run (`log.jsonl`, and `ratings/history.json`, `arch.json` and `config.toml` where they
+//! [`write()`] reads what lies in the folder of the run (`log.jsonl`, and `ratings/history.json`, `arch.json` and `config.toml` where they
 //! are there) and writes the page, whole or not at all. The same files give the same page: all times on it are those of the log.
 //! It works at any time, from the first event of a run on.
 
@@ -14,7 +14,7 @@ use std::path::Path;
 
 use bossnas_files::write_file;
 use bossnas_report::html::Page;
-use bossnas_report::plot::{Axis, Line, Lines, Milestone};
+use bossnas_report::plot::{Axis, Band, Line, Lines, Milestone};
 
 use self::run::Run;
 use super::JournalError;
@@ -25,7 +25,7 @@ pub const NAME: &str = "report.html";
 /// Numbers beyond are not drawn: a run that has diverged still has a report.
 const LARGEST: f64 = 1e30;
 
-const NOTES: [(&str, &str); 9] = [
+const NOTES: [(&str, &str); 10] = [
     (
         "stage, epoch, step",
         "Stages and the epochs of a stage are counted from 0, as in files and options. A step is a batch; steps are counted over the whole run, from 1.",
@@ -40,7 +40,14 @@ const NOTES: [(&str, &str); 9] = [
         "score",
         "The mean loss of a path's predictions against the mean target of all paths, from -4 to 4: the lower, the better.",
     ),
-    ("rank", "The place of a path when all paths of a stage are in order of their scores."),
+    (
+        "rank",
+        "The place of a path when all paths of a stage are in order of their scores. What goes on is the best path that the next stage can follow.",
+    ),
+    (
+        "ahead by",
+        "How much better than the next path the chosen one is: where it is small, another seed may choose another path.",
+    ),
     (
         "tau",
         "Kendall's tau-b between two ratings of the same paths: 1 where the order is the same, 0 where nothing of it is left, -1 where it is reversed.",
@@ -79,22 +86,32 @@ fn page(run: &Run, drawing: Option<&str>) -> Result<Page, JournalError> {
     Ok(page)
 }
 
-/// Something over steps, with a mark where a stage begins. Nothing is drawn of nothing.
-fn over_steps(
-    page: &mut Page,
-    run: &Run,
-    y: Axis,
-    title: &str,
+/// A quantity over the steps.
+struct Curve<'a> {
+    title: &'a str,
+    axis: Axis,
     lines: Vec<Line>,
-    caption: &str,
-) -> Result<(), JournalError> {
-    if lines.iter().all(|line| line.pieces.is_empty()) {
-        return Ok(());
+    band: Option<Band>,
+    caption: &'a str,
+}
+
+impl Curve<'_> {
+    /// Draws it, with a mark where a stage begins. Nothing is drawn of nothing.
+    fn draw(self, page: &mut Page, run: &Run) -> Result<(), JournalError> {
+        if self.lines.iter().all(|line| line.pieces.is_empty()) {
+            return Ok(());
+        }
+        let plot = Lines {
+            title: self.title.into(),
+            x: Axis::linear("step"),
+            y: self.axis,
+            lines: self.lines,
+            band: self.band,
+            milestones: milestones(run),
+        };
+        page.figure(&plot.render()?, self.caption);
+        Ok(())
     }
-    let lines =
-        Lines { title: title.into(), x: Axis::linear("step"), y, lines, band: None, milestones: milestones(run) };
-    page.figure(&lines.render()?, caption);
-    Ok(())
 }
 
 /// Where each stage begins.

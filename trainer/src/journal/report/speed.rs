@@ -1,15 +1,16 @@
 //! How fast training is, what it waits for, and the memory it takes.
 
 use bossnas_report::html::Page;
-use bossnas_report::plot::{Axis, Line};
+use bossnas_report::plot::Axis;
 use bossnas_report::statistics::{mean, median};
 use bossnas_report::{Align, Table, units};
 
 use super::super::JournalError;
 use super::super::log::Step;
+use super::Curve;
+use super::curves::summary;
 use super::head::{duration, seconds};
 use super::run::Run;
-use super::{over_steps, pieces};
 
 /// A table of the stages, and curves.
 pub(super) fn speed(page: &mut Page, run: &Run) -> Result<(), JournalError> {
@@ -19,18 +20,16 @@ pub(super) fn speed(page: &mut Page, run: &Run) -> Result<(), JournalError> {
         return Ok(());
     }
     page.table(&stages(run, &steps));
-    // The time before a step that follows another process is no time of waiting: curves go on over it.
-    let curve = |name: &str, value: fn(&Step) -> f64| {
-        let pieces = pieces(&steps, |_, _| false, |step| Some([step.step as f64, value(step)]));
-        vec![Line { name: name.into(), pieces }]
+    let mut draw = |title, unit, name, value: fn(&Step) -> f64, caption| {
+        let (lines, band) = summary(&steps, name, value);
+        Curve { title, axis: Axis::linear(unit), lines, band, caption }.draw(page, run)
     };
-    let speed = curve("images/s", |step| step.images_per_second);
-    over_steps(page, run, Axis::linear("images/s"), "Images in a second", speed, "Images in a second, step by step.")?;
-    let waited = curve("waiting", |step| 100.0 * step.waited);
-    let caption = "The share of each step's time in which it waited for pictures.";
-    over_steps(page, run, Axis::linear("share of time, %"), "Waiting for data", waited, caption)?;
-    let memory = curve("memory", |step| step.memory as f64 / 1e9);
-    over_steps(page, run, Axis::linear("memory, GB"), "Memory", memory, "What the process has in memory.")
+    let caption = "How many images went through a step in a second.";
+    draw("Images in a second", "images/s", "each step", |step| step.images_per_second, caption)?;
+    let caption = "The share of a step's time in which it waited for pictures.";
+    draw("Waiting for data", "share of time, %", "each step", |step| 100.0 * step.waited, caption)?;
+    let caption = "What the process had in memory.";
+    draw("Memory", "memory, GB", "each step", |step| step.memory as f64 / 1e9, caption)
 }
 
 fn stages(run: &Run, steps: &[&Step]) -> Table {
