@@ -36,7 +36,6 @@ fn state(run: &Run) -> String {
         Some(Event::Stop { step: at, reason, .. }) => {
             let reason = match reason {
                 Reason::Interrupt => "by a signal",
-                Reason::Stages => "the stages that were asked for are decided",
                 Reason::MaxSteps => "after as many steps as were asked for",
                 Reason::Stages => "after the stages that were asked for",
             };
