@@ -339,3 +339,44 @@ impl Shared {
         Ok(sample.label)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loader(batches: usize, workers: usize, ahead: usize) -> ViewLoader {
+        let batches = (0..batches).map(|batch| (0..6).map(|row| batch * 6 + row).collect()).collect();
+        let options = ViewLoaderOptions {
+            workers: workers.try_into().unwrap(),
+            ahead: ahead.try_into().unwrap(),
+            decode: DecodeOptions::default(),
+        };
+        ViewLoader::start(Arc::new(DataSet::digits()), batches, Recipe::digits(8), 1, 0, options).unwrap()
+    }
+
+    #[test]
+    fn no_more_batches_than_the_bound_are_begun() {
+        let mut loader = loader(20, 3, 2);
+        for taken in 1..=20 {
+            loader.next().unwrap().unwrap();
+            thread::sleep(Duration::from_millis(2));
+            let line = loader.shared.line();
+            assert_eq!((line.first, line.works.len()), (taken, 2.min(20 - taken)));
+        }
+        assert!(loader.next().is_none());
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_goes_on_in_the_consumer() {
+        let mut loader = loader(2, 2, 2);
+        let work = Arc::clone(&loader.shared.line().works[1]);
+        while work.made().missing > 0 {
+            thread::yield_now();
+        }
+        work.made().samples[3] = Some(Err(Failure::Panic(Box::new("found"))));
+        assert_eq!(loader.next().unwrap().unwrap().labels, [0, 1, 2, 3, 4, 5]);
+        let mut loader = AssertUnwindSafe(loader);
+        let panic = panic::catch_unwind(move || loader.next().map(drop)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"found"));
+    }
+}

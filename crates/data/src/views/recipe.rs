@@ -258,3 +258,85 @@ impl Pipeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_recipes_can_be() {
+        for recipe in [Recipe::byol(224, 4), Recipe::nats(), Recipe::digits(8), Recipe::digits(32)] {
+            recipe.check().unwrap();
+            assert_eq!(recipe.views(), 2 * recipe.pairs);
+        }
+        let recipe = Recipe::byol(224, 4);
+        let halves: Vec<usize> =
+            (0..8).map(|view| usize::from(std::ptr::eq(recipe.pipeline(view), &raw const recipe.halves[1]))).collect();
+        assert_eq!(halves, [0, 0, 0, 0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn all_that_cannot_be_is_said_at_once() {
+        let mut recipe = Recipe::byol(0, 0);
+        recipe.std[1] = 0.0;
+        recipe.mean[2] = f64::NAN;
+        let [first, second] = &mut recipe.halves;
+        *first = Pipeline {
+            crop: Crop::Resized { scale: [0.0, 1.0], ratio: [2.0, 1.0] },
+            flip: 1.5,
+            jitter: Some(Jitter {
+                probability: -0.1,
+                brightness: f64::INFINITY,
+                contrast: -1.0,
+                saturation: 17.0,
+                hue: 0.6,
+            }),
+            grey: f64::NAN,
+            blur: Some(Blur { probability: 2.0, sigma: [2.0, 1.0] }),
+            solarise: -1.0,
+        };
+        second.crop = Crop::Padded { padding: 1 };
+        let error = recipe.check().unwrap_err();
+        let expected = [
+            "size 0 is not",
+            "pairs 0 is not",
+            "mean [0.485, 0.456, NaN] is not",
+            "std [0.229, 0.0, 0.225] is not",
+            "halves[0].flip 1.5 is not from 0 to 1",
+            "halves[0].grey NaN is not",
+            "halves[0].solarise -1 is not",
+            "halves[0].jitter.probability -0.1 is not",
+            "halves[0].blur.probability 2 is not",
+            "halves[0].blur.sigma [2.0, 1.0] is not a range within 0 to 64",
+            "halves[0].jitter.brightness inf is not from 0 to 16",
+            "halves[0].jitter.contrast -1 is not",
+            "halves[0].jitter.saturation 17 is not",
+            "halves[0].jitter.hue 0.6 is not from 0 to 0.5",
+            "halves[0].crop.resized.scale [0.0, 1.0] is not",
+            "halves[0].crop.resized.ratio [2.0, 1.0] is not a range within 0.01 to 100",
+            "halves[1].crop.padded.padding 1 is not at most the size of a view",
+        ];
+        assert_eq!(error.problems.len(), expected.len(), "{error}");
+        for (problem, expected) in error.problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "`{problem}`, not `{expected}`");
+            assert!(error.to_string().contains(problem));
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_written_and_read_back_and_what_it_does_not_know_is_refused() {
+        for recipe in [Recipe::byol(224, 4), Recipe::nats(), Recipe::digits(32)] {
+            let text = serde_json::to_string(&recipe).unwrap();
+            assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+            for (from, to) in
+                [("\"flip\"", "\"flop\""), ("\"pairs\":", "\"more\":1,\"pairs\":"), ("\"sigma\"", "\"sigmas\"")]
+            {
+                let changed = text.replace(from, to);
+                assert!(changed == text || serde_json::from_str::<Recipe>(&changed).is_err(), "{changed}");
+            }
+        }
+        let crop: Crop = serde_json::from_str(r#"{"padded": {"padding": 4}}"#).unwrap();
+        assert_eq!(crop, Crop::Padded { padding: 4 });
+        assert!(serde_json::from_str::<Crop>(r#"{"padded": {"padding": 4, "fill": 0}}"#).is_err());
+    }
+}
