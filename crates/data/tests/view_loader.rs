@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,7 @@ fn files(count: usize, broken: impl Fn(usize) -> bool) -> (tempfile::TempDir, Ar
     let mut list = String::new();
     for i in 0..count {
         fs::write(folder.path().join(format!("{i}.png")), if broken(i) { b"none" } else { PNG }).unwrap();
-        list += &format!("{i}.png {i}\n");
+        writeln!(list, "{i}.png {i}").unwrap();
     }
     fs::write(folder.path().join("list"), list).unwrap();
     let data = DataSet::open(folder.path().join("list")).unwrap();

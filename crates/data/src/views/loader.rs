@@ -147,6 +147,18 @@ impl ViewLoader {
         if Vec::<f32>::new().try_reserve_exact(numbers).is_err() {
             return Err(DataSetError::BatchMemory { samples: largest, views: recipe.views(), size: recipe.size });
         }
+        Self::begin(data, batches, recipe, seed, epoch, options)
+    }
+
+    /// [`start`](Self::start) with what was checked.
+    fn begin(
+        data: Arc<DataSet>,
+        batches: Vec<Vec<usize>>,
+        recipe: Recipe,
+        seed: u64,
+        epoch: u64,
+        options: ViewLoaderOptions,
+    ) -> Result<Self, DataSetError> {
         let samples: usize = batches.iter().map(Vec::len).sum();
         let works = batches.iter().take(options.ahead.get()).map(|batch| Work::new(batch.len())).collect();
         let line = Mutex::new(Line { first: 0, works, stopped: false });
@@ -344,19 +356,19 @@ impl Shared {
 mod tests {
     use super::*;
 
-    fn loader(batches: usize, workers: usize, ahead: usize) -> ViewLoader {
+    fn loader(batches: usize, workers: usize, ahead: usize, recipe: Recipe) -> ViewLoader {
         let batches = (0..batches).map(|batch| (0..6).map(|row| batch * 6 + row).collect()).collect();
         let options = ViewLoaderOptions {
             workers: workers.try_into().unwrap(),
             ahead: ahead.try_into().unwrap(),
             decode: DecodeOptions::default(),
         };
-        ViewLoader::start(Arc::new(DataSet::digits()), batches, Recipe::digits(8), 1, 0, options).unwrap()
+        ViewLoader::begin(Arc::new(DataSet::digits()), batches, recipe, 1, 0, options).unwrap()
     }
 
     #[test]
     fn no_more_batches_than_the_bound_are_begun() {
-        let mut loader = loader(20, 3, 2);
+        let mut loader = loader(20, 3, 2, Recipe::digits(8));
         for taken in 1..=20 {
             loader.next().unwrap().unwrap();
             thread::sleep(Duration::from_millis(2));
@@ -368,15 +380,11 @@ mod tests {
 
     #[test]
     fn a_panic_of_a_worker_goes_on_in_the_consumer() {
-        let mut loader = loader(2, 2, 2);
-        let work = Arc::clone(&loader.shared.line().works[1]);
-        while work.made().missing > 0 {
-            thread::yield_now();
-        }
-        work.made().samples[3] = Some(Err(Failure::Panic(Box::new("found"))));
-        assert_eq!(loader.next().unwrap().unwrap().labels, [0, 1, 2, 3, 4, 5]);
-        let mut loader = AssertUnwindSafe(loader);
+        // So many that counting them overflows, which only a check before the start would find.
+        let recipe = Recipe { pairs: usize::MAX, ..Recipe::digits(8) };
+        let mut loader = AssertUnwindSafe(loader(2, 2, 1, recipe));
         let panic = panic::catch_unwind(move || loader.next().map(drop)).unwrap_err();
-        assert_eq!(panic.downcast_ref(), Some(&"found"));
+        let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        assert!(message.is_some_and(|message| message.contains("overflow")), "{message:?}");
     }
 }
