@@ -1,7 +1,5 @@
 //! Whole views, with everything that was drawn for them, against Pillow and torchvision where they are installed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
