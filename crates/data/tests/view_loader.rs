@@ -67,6 +67,23 @@ fn every_view_is_that_of_its_numbers_whatever_the_workers() {
 }
 
 #[test]
+fn memory_that_is_used_again_changes_nothing() {
+    let data = Arc::new(DataSet::digits());
+    let expected = load(3, 5, options(2, 2));
+    let mut loader = ViewLoader::start(data, batches(3, 5), recipe(), 3, 5, options(2, 2)).unwrap();
+    for (turn, expected) in expected.iter().enumerate() {
+        let batch = loader.next().unwrap().unwrap();
+        assert!(batch.values == expected.values);
+        // Of the right size, too small, too large.
+        let mut values = batch.values;
+        values.fill(f32::NAN);
+        values.resize([values.len(), 1, 2 * values.len()][turn % 3], f32::NAN);
+        values.shrink_to_fit();
+        loader.recycle(values);
+    }
+}
+
+#[test]
 fn a_start_in_the_middle_gives_the_same_batches() {
     let whole = load(3, 5, options(2, 2));
     let data = Arc::new(DataSet::digits());
