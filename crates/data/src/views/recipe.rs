@@ -109,12 +109,12 @@ pub struct RecipeError {
 }
 
 impl Crop {
-    /// The window that `HyTra` and `MBConv` were searched with.
+    /// The window that HyTra and MBConv were searched with.
     pub const PUBLISHED: Self = Self::Resized { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
 }
 
 impl Recipe {
-    /// The recipe of BYOL that the published searches of `HyTra` and `MBConv` use, at 224 pixels with 4 pairs.
+    /// The recipe of BYOL that the published searches of HyTra and MBConv use, at 224 pixels with 4 pairs.
     pub fn byol(size: usize, pairs: usize) -> Self {
         let jitter = Jitter { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 };
         let half = |blur, solarise| Pipeline {
