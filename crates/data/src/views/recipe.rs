@@ -326,17 +326,28 @@ mod tests {
     #[test]
     fn a_recipe_is_written_and_read_back_and_what_it_does_not_know_is_refused() {
         for recipe in [Recipe::byol(224, 4), Recipe::nats(), Recipe::digits(32)] {
-            let text = serde_json::to_string(&recipe).unwrap();
-            assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
-            for (from, to) in
-                [("\"flip\"", "\"flop\""), ("\"pairs\":", "\"more\":1,\"pairs\":"), ("\"sigma\"", "\"sigmas\"")]
-            {
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe);
+            for (from, to) in [("flip", "flop"), ("pairs", "more = 1\npairs"), ("sigma", "sigmas"), ("hue", "hues")] {
                 let changed = text.replace(from, to);
-                assert!(changed == text || serde_json::from_str::<Recipe>(&changed).is_err(), "{changed}");
+                assert!(changed == text || toml::from_str::<Recipe>(&changed).is_err(), "{changed}");
             }
         }
-        let crop: Crop = serde_json::from_str(r#"{"padded": {"padding": 4}}"#).unwrap();
-        assert_eq!(crop, Crop::Padded { padding: 4 });
-        assert!(serde_json::from_str::<Crop>(r#"{"padded": {"padding": 4, "fill": 0}}"#).is_err());
+        let pipeline =
+            |crop: &str| toml::from_str::<Pipeline>(&format!("crop.{crop}\nflip = 0\ngrey = 0.5\nsolarise = 1"));
+        let expected = Pipeline {
+            crop: Crop::Padded { padding: 4 },
+            flip: 0.0,
+            jitter: None,
+            grey: 0.5,
+            blur: None,
+            solarise: 1.0,
+        };
+        assert_eq!(pipeline("padded.padding = 4").unwrap(), expected);
+        for crop in
+            ["padded = { padding = 4, fill = 0 }", "padded.padding = -1", "centre.size = 4", "resized.scale = [0.1, 1]"]
+        {
+            assert!(pipeline(crop).is_err(), "{crop}");
+        }
     }
 }
