@@ -5,6 +5,9 @@
 //! the sake of vector instructions ([`sums`](crate::sums)): sixteen rows are resized side by side, and of a column sixteen
 //! bytes.
 //!
+//! Rows come first, then columns, as in all versions of Pillow up to 12. From 13 on it begins with the columns where the
+//! height shrinks more than the width does, and then its levels are others.
+//!
 //! `fast_image_resize` was used before. Its path for bytes keeps fewer bits and is off by up to two levels when an image
 //! grows; its float path, rounded between the axes, agrees but for ties and takes twice as long.
 

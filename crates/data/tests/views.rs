@@ -116,3 +116,69 @@ fn padded_crops_of_cifar_are_torchvisions() {
     view(&source, &recipe, found.unwrap(), &mut ours).unwrap();
     assert!(ours.iter().zip(&tensors.get("t3_l7").unwrap().values).all(|(&a, &b)| f64::from(a) == b));
 }
+
+/// A picture with all colours and edges in it.
+fn picture() -> RgbImage {
+    let pixel = |(x, y): (u32, u32)| [(x * 5 % 256) as u8, (y * 7 % 256) as u8, ((x / 9 + y / 7) % 2 * 200) as u8];
+    RgbImage::new(70, 50, (0..50).flat_map(|y| (0..70).flat_map(move |x| pixel((x, y)))).collect()).unwrap()
+}
+
+#[test]
+fn a_view_is_what_was_drawn_for_it_normalised() {
+    let (source, recipe) = (picture(), Recipe::byol(20, 3));
+    let mut solarised = 0;
+    let mut ours = vec![0.0; recipe.numbers()];
+    for (image, number) in (0..30).flat_map(|image| (0..6).map(move |view| (image, view))) {
+        let draw = Draw { seed: 1, epoch: 2, image, view: number };
+        view(&source, &recipe, draw, &mut ours).unwrap();
+        let half = &recipe.halves[usize::from(number >= 3)];
+        let choices = Choices::draw(half, 20, [50, 70], draw);
+        solarised += usize::from(choices.solarise);
+        let expected = choices.apply(&source, [20, 20]).unwrap();
+        for (channel, ours) in ours.chunks(400).enumerate() {
+            let (mean, std) = (recipe.mean[channel] as f32, recipe.std[channel] as f32);
+            let expected =
+                expected.pixels()[channel..].iter().step_by(3).map(|&level| (f32::from(level) / 255.0 - mean) / std);
+            assert!(ours.iter().copied().eq(expected), "{draw:?}");
+        }
+    }
+    assert!(solarised > 5, "{solarised}");
+}
+
+#[test]
+fn a_view_of_any_image_in_any_size_is_made() {
+    for (width, height) in [(1, 1), (1, 300), (300, 1), (2, 3), (17, 16)] {
+        let pixels = picture().pixels().iter().cycle().take(3 * width * height).copied().collect();
+        let source = RgbImage::new(width as u32, height as u32, pixels).unwrap();
+        for size in [1, 2, 15, 16, 17] {
+            let recipe = Recipe::byol(size, 1);
+            let mut ours = vec![f32::NAN; recipe.numbers()];
+            for image in 0..20 {
+                view(&source, &recipe, Draw { seed: 0, epoch: 0, image, view: 1 }, &mut ours).unwrap();
+                assert!(ours.iter().all(|value| value.is_finite()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wider_blur_leaves_less_of_a_spot_and_nothing_of_a_plain_image_changes() {
+    let plain = RgbImage::new(40, 30, vec![200; 3600]).unwrap();
+    let mut spot = vec![0; 3 * 101 * 101];
+    spot[3 * (50 * 101 + 50)..][..3].copy_from_slice(&[255, 128, 0]);
+    let spot = RgbImage::new(101, 101, spot).unwrap();
+    let mut before = [255, 128, 0];
+    for sigma in [0.0, 1e-6, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.7, 10.0, 64.0] {
+        let blurred =
+            |image: &RgbImage| Choices { blur: Some(sigma), ..untouched(image) }.apply(image, sides(image)).unwrap();
+        assert!(blurred(&plain) == plain, "{sigma}");
+        let spot = blurred(&spot);
+        let middle: [u8; 3] = spot.pixels()[3 * (50 * 101 + 50)..][..3].try_into().unwrap();
+        assert!((0..3).all(|i| middle[i] <= before[i]), "{sigma}: {before:?}, then {middle:?}");
+        assert!(sigma < 0.1 || before[0] == 0 || middle[0] < before[0], "{sigma}: {before:?}, then {middle:?}");
+        // It spreads alike to all sides.
+        let turned: Vec<u8> = spot.pixels().chunks(3).rev().flatten().copied().collect();
+        assert_eq!(spot.pixels(), turned, "{sigma}");
+        before = middle;
+    }
+}

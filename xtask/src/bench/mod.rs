@@ -6,10 +6,10 @@ mod demo;
 mod eval;
 mod export;
 mod fetch;
-mod images;
 mod measure;
 mod networks;
 mod search;
+mod torchvision;
 
 use clap::{Args, Subcommand};
 
@@ -33,7 +33,9 @@ enum What {
     /// How busy `eval` keeps the cores, and its memory for few and for many images
     Eval(eval::Options),
     /// Decoding and the evaluation transform, beside torchvision
-    Images(images::Options),
+    Images(torchvision::Options),
+    /// The search's augmented views on one core, beside torchvision
+    Views(torchvision::Options),
     /// The search's training step beside PyTorch's, and rating beside the published way (needs `--torch` and `--peers`)
     Search(search::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
@@ -49,7 +51,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Demo => demo::run(),
         What::Fetch(options) => fetch::run(options),
         What::Eval(options) => eval::run(options),
-        What::Images(options) => images::run(options),
+        What::Images(options) => torchvision::run(&torchvision::IMAGES, options),
+        What::Views(options) => torchvision::run(&torchvision::VIEWS, options),
         What::Search(options) => search::run(options),
         What::Measured(options) => measure::run(options),
     }

@@ -31,10 +31,11 @@ pub(super) fn gaussian(view: &mut Planes, sigma: f64) {
     field.read(view);
 }
 
-/// A box: the weights of the neighbours from `-reach` to `reach`, two by two.
+/// A box: the neighbours from `-reach` to `reach` have the weight `middle`, but for those at both ends.
 struct BoxBlur {
     reach: usize,
-    weights: Vec<Pair<POINT>>,
+    middle: i32,
+    end: i32,
 }
 
 impl BoxBlur {
@@ -51,17 +52,22 @@ impl BoxBlur {
         let inside = radius as u32;
         let middle = ((1_u32 << POINT) as f32 / (radius * 2.0 + 1.0)) as u32;
         let end = ((1 << POINT) - (inside * 2 + 1) * middle) / 2;
-        let reach = inside as usize + 1;
-        let mut weights = vec![middle as i32; 2 * reach + 1];
-        weights[0] = end as i32;
-        weights[2 * reach] = end as i32;
+        Self { reach: inside as usize + 1, middle: middle as i32, end: end as i32 }
+    }
+
+    /// The weights of the neighbours from `-reach` to `reach`, two by two.
+    fn pairs(&self) -> Vec<Pair<POINT>> {
+        let mut weights = vec![self.middle; 2 * self.reach + 1];
+        weights[0] = self.end;
+        weights[2 * self.reach] = self.end;
         let pair = |pair: &[i32]| Pair::new(pair[0], pair.get(1).copied().unwrap_or(0));
-        Self { reach, weights: weights.chunks(2).map(pair).collect() }
+        weights.chunks(2).map(pair).collect()
     }
 
     /// Every byte becomes the sum over its neighbours, which are `step` bytes apart. Of the first and the last bytes, which
     /// have not all neighbours, nothing useful becomes.
     fn apply(&self, from: &[u8], to: &mut [u8], step: usize) {
+        let weights = self.pairs();
         let margin = self.reach * step;
         let count = (from.len() - 2 * margin) / STRETCH;
         let lines: Vec<&[[u8; STRETCH]]> =
@@ -69,7 +75,7 @@ impl BoxBlur {
         let (out, _) = to[margin..].as_chunks_mut();
         for (at, out) in out[..count].iter_mut().enumerate() {
             let mut sums = Sums::new();
-            for (&weights, pair) in self.weights.iter().zip(lines.chunks(2)) {
+            for (&weights, pair) in weights.iter().zip(lines.chunks(2)) {
                 // The second neighbour of the last pair has weight zero: any will do.
                 sums.add(weights, pair[0][at], pair[pair.len() - 1][at]);
             }
@@ -138,6 +144,55 @@ impl Field {
         for (colour, levels) in view.levels_mut().into_iter().enumerate() {
             for (y, levels) in levels.chunks_exact_mut(width).enumerate() {
                 levels.copy_from_slice(&self.bytes[self.row(colour, y) + self.reach..][..width]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RgbImage;
+    use proptest::prelude::*;
+
+    /// One box blur of one line, weight by weight.
+    fn plainly(line: &[u8], sigma: f32) -> Vec<u8> {
+        let blur = BoxBlur::new(sigma);
+        let (middle, end) = (i64::from(blur.middle), i64::from(blur.end));
+        let at = |x: isize| i64::from(line[x.clamp(0, line.len() as isize - 1) as usize]);
+        let reach = blur.reach as isize;
+        let sum = |x: isize| {
+            let inside: i64 = (x - reach + 1..x + reach).map(at).sum();
+            inside * middle + (at(x - reach) + at(x + reach)) * end
+        };
+        (0..line.len() as isize).map(|x| ((sum(x) + (1 << 23)) >> 24) as u8).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn the_sums_are_those_that_are_computed_plainly(
+            width in 1usize..40,
+            height in 1usize..40,
+            sigma in prop_oneof![0.05..2.5, 2.5..40.0],
+            noise in prop::collection::vec(any::<u8>(), 3 * 40 * 40),
+        ) {
+            let pixels = noise[..3 * width * height].to_vec();
+            let image = RgbImage::new(width as u32, height as u32, pixels).unwrap();
+            let mut view = Planes::from_pixels(image.pixels(), [height, width], false);
+            let before = view.levels().map(<[u8]>::to_vec);
+            gaussian(&mut view, sigma);
+            for (mut plane, ours) in before.into_iter().zip(view.levels()) {
+                for _ in 0..PASSES {
+                    plane = plane.chunks(width).flat_map(|row| plainly(row, sigma as f32)).collect();
+                }
+                for _ in 0..PASSES {
+                    let column = |x: usize| plane[x..].iter().step_by(width).copied().collect::<Vec<u8>>();
+                    let columns: Vec<Vec<u8>> = (0..width).map(|x| plainly(&column(x), sigma as f32)).collect();
+                    plane = (0..height).flat_map(|y| columns.iter().map(move |column| column[y])).collect();
+                }
+                prop_assert_eq!(&plane, ours);
             }
         }
     }

@@ -117,3 +117,100 @@ pub(super) fn cut(image: &RgbImage, window: Window, size: [usize; 2], flip: bool
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLISHED: ([f64; 2], [f64; 2]) = ([0.08, 1.0], [3.0 / 4.0, 4.0 / 3.0]);
+
+    fn windows(image: [u32; 2], (scale, ratio): ([f64; 2], [f64; 2])) -> Vec<[u32; 4]> {
+        let window = |key| match resized(image, scale, ratio, &mut Stream::of(key, &[])) {
+            Window::Resized { top, left, height, width } => [top, left, height, width],
+            Window::Padded { .. } => unreachable!("it is resized"),
+        };
+        (0..20_000).map(window).collect()
+    }
+
+    /// Insists that uniform numbers from 0 to 1 are that: mean and spread, to six standard deviations.
+    #[track_caller]
+    fn uniform(numbers: &[f64]) {
+        assert!(numbers.iter().all(|number| (-0.01..1.01).contains(number)));
+        let count = numbers.len() as f64;
+        let mean = numbers.iter().sum::<f64>() / count;
+        assert!((mean - 0.5).abs() < 6.0 * (1.0 / 12.0 / count).sqrt(), "mean {mean}");
+        let variance = numbers.iter().map(|number| (number - 0.5).powi(2)).sum::<f64>() / count;
+        assert!((variance - 1.0 / 12.0).abs() < 6.0 * (1.0 / 180.0 / count).sqrt(), "variance {variance}");
+    }
+
+    #[test]
+    fn area_ratio_and_place_are_uniform() {
+        // Each fits at the first try. The sides are so large that rounding them moves no mean.
+        let (scale, ratio) = ([0.08, 0.25], PUBLISHED.1);
+        let windows = windows([3000, 4000], (scale, ratio));
+        let of = |number: &dyn Fn([f64; 4]) -> f64| {
+            windows.iter().map(|window| number(window.map(f64::from))).collect::<Vec<f64>>()
+        };
+        uniform(&of(&|[_, _, h, w]| (h * w / 12e6 - scale[0]) / (scale[1] - scale[0])));
+        uniform(&of(&|[_, _, h, w]| ((w / h).ln() - ratio[0].ln()) / (ratio[1].ln() - ratio[0].ln())));
+        uniform(&of(&|[top, _, h, _]| top / (3000.0 - h)));
+        uniform(&of(&|[_, left, _, w]| left / (4000.0 - w)));
+    }
+
+    #[test]
+    fn a_window_that_does_not_fit_is_drawn_again() {
+        // As tall as wide, from a quarter of the area to all of it: those of more than 300 x 300 don't fit, so that the
+        // area is uniform up to three quarters. Ten times in a row that is missed once in a million.
+        let areas: Vec<f64> =
+            windows([300, 400], ([0.25, 1.0], [1.0, 1.0])).iter().map(|[_, _, h, w]| f64::from(h * w) / 12e4).collect();
+        let parts: Vec<f64> = areas.iter().map(|area| (area - 0.25) / 0.5).collect();
+        uniform(&parts);
+    }
+
+    #[test]
+    fn what_never_fits_becomes_as_much_of_the_centre_as_the_ratios_allow() {
+        assert!(windows([10, 1000], PUBLISHED).iter().all(|window| *window == [0, 493, 10, 13]));
+        assert!(windows([1000, 10], PUBLISHED).iter().all(|window| *window == [493, 0, 13, 10]));
+        assert!(windows([300, 400], ([1.0, 1.0], [1.0, 1.0])).iter().all(|window| *window == [0, 50, 300, 300]));
+        assert!(windows([1, 1], PUBLISHED).iter().all(|window| *window == [0, 0, 1, 1]));
+        // Of the image's own ratio, which is the largest that is allowed, all of it.
+        let whole = windows([300, 400], ([1.0, 1.0], PUBLISHED.1));
+        assert!(whole.iter().filter(|window| **window == [0, 0, 300, 400]).count() > 19_000);
+    }
+
+    #[test]
+    fn a_padded_window_may_begin_anywhere() {
+        let mut seen = [[0; 9]; 9];
+        for key in 0..20_000 {
+            let crop = Crop::Padded { padding: 4 };
+            match draw(&crop, 32, [32, 32], &mut Stream::of(key, &[])) {
+                Window::Padded { padding: 4, top, left } => seen[top][left] += 1,
+                other => unreachable!("{other:?}"),
+            }
+        }
+        // 247 on average; six standard deviations.
+        assert!(seen.as_flattened().iter().all(|count| (153..341).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_window_outside_of_the_image_is_refused() {
+        let image = RgbImage::new(4, 3, vec![7; 36]).unwrap();
+        let resized = |top, left, height, width| Window::Resized { top, left, height, width };
+        let outside = [
+            resized(0, 0, 4, 4),
+            resized(1, 0, 3, 4),
+            resized(0, 1, 3, 4),
+            resized(0, 0, 0, 4),
+            resized(u32::MAX, 0, 1, 1),
+            Window::Padded { padding: 1, top: 3, left: 0 },
+        ];
+        for window in outside {
+            assert!(matches!(cut(&image, window, [3, 4], false), Err(Error::Window { .. })), "{window:?}");
+        }
+        let padded = Window::Padded { padding: 1, top: 0, left: 0 };
+        assert!(matches!(cut(&image, padded, [4, 4], false), Err(Error::ViewSize { .. })));
+        // More padding than the view has pixels: nothing of the image is left.
+        let far = cut(&image, Window::Padded { padding: 9, top: 0, left: 18 }, [3, 4], false).unwrap();
+        assert!(far.levels().concat().iter().all(|&level| level == 0));
+    }
+}

@@ -82,6 +82,8 @@ struct Shared {
     options: ViewLoaderOptions,
     batches: Vec<Vec<usize>>,
     line: Mutex<Line>,
+    /// Memory of batches that nobody needs any more.
+    spare: Mutex<Vec<Vec<f32>>>,
     /// A batch was finished.
     finished: Condvar,
     /// There is room for another batch, or nobody will take more.
@@ -147,11 +149,24 @@ impl ViewLoader {
         if Vec::<f32>::new().try_reserve_exact(numbers).is_err() {
             return Err(DataSetError::BatchMemory { samples: largest, views: recipe.views(), size: recipe.size });
         }
+        Self::begin(data, batches, recipe, seed, epoch, options)
+    }
+
+    /// [`start`](Self::start) with what was checked.
+    fn begin(
+        data: Arc<DataSet>,
+        batches: Vec<Vec<usize>>,
+        recipe: Recipe,
+        seed: u64,
+        epoch: u64,
+        options: ViewLoaderOptions,
+    ) -> Result<Self, DataSetError> {
         let samples: usize = batches.iter().map(Vec::len).sum();
         let works = batches.iter().take(options.ahead.get()).map(|batch| Work::new(batch.len())).collect();
         let line = Mutex::new(Line { first: 0, works, stopped: false });
         let (finished, room) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { data, recipe, seed, epoch, options, batches, line, finished, room });
+        let spare = Mutex::new(Vec::new());
+        let shared = Arc::new(Shared { data, recipe, seed, epoch, options, batches, line, spare, finished, room });
         let mut loader = Self { shared, workers: Vec::new(), waited: Duration::ZERO };
         for worker in 0..options.workers.get().min(samples) {
             let shared = Arc::clone(&loader.shared);
@@ -160,6 +175,15 @@ impl ViewLoader {
             loader.workers.push(thread.map_err(DataSetError::Thread)?);
         }
         Ok(loader)
+    }
+
+    /// Takes the memory of a batch back for one that is still to come. New memory costs more than it seems: the system hands it
+    /// out page by page, which takes a fifth of the time that the views take.
+    pub fn recycle(&self, values: Vec<f32>) {
+        let mut spare = self.shared.spare();
+        if spare.len() < self.shared.options.ahead.get() {
+            spare.push(values);
+        }
     }
 
     /// How long `next` waited for batches so far.
@@ -237,14 +261,6 @@ impl Made {
         Self { missing: samples, values: Vec::new(), samples: (0..samples).map(|_| None).collect() }
     }
 
-    /// Puts a view into its place, the `at`th of `views` a sample.
-    fn put(&mut self, at: usize, views: usize, view: &[f32]) {
-        if self.values.is_empty() {
-            self.values = vec![0.0; self.samples.len() * views * view.len()];
-        }
-        self.values[at * view.len()..][..view.len()].copy_from_slice(view);
-    }
-
     fn batch(self) -> Result<ViewBatch, Failure> {
         let mut batch = ViewBatch { indices: vec![], labels: vec![], values: self.values, broken: vec![] };
         for done in self.samples.into_iter().flatten() {
@@ -261,6 +277,27 @@ impl Shared {
     /// No code that can panic runs under the lock, so a poisoned one is sound.
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<f32>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a view of a sample into its place.
+    fn put(&self, work: &Work, row: usize, number: usize, view: &[f32]) {
+        let mut made = work.made();
+        if made.values.is_empty() {
+            let numbers = made.samples.len() * self.recipe.views() * view.len();
+            // What is in it does not matter: every place is written to.
+            made.values = self.spare().pop().unwrap_or_default();
+            if made.values.capacity() < numbers {
+                made.values = vec![0.0; numbers];
+            } else {
+                made.values.resize(numbers, 0.0);
+            }
+        }
+        let at = (row * self.recipe.views() + number) * view.len();
+        made.values[at..at + view.len()].copy_from_slice(view);
     }
 
     /// What a worker does: every so many positions, one.
@@ -327,15 +364,51 @@ impl Shared {
         work: &Work,
         room: &mut [f32],
     ) -> Result<u32, DataSetError> {
-        let views = self.recipe.views();
         let sample = self.data.sample(index).ok_or(DataSetError::NoSample { index, len: self.data.len() })?;
         let image: RgbImage = sample.decode(sample.read()?, self.options.decode)?;
-        for number in 0..views {
+        for number in 0..self.recipe.views() {
             let draw = Draw { seed: self.seed, epoch: self.epoch, image: wanted as u64, view: number as u64 };
             view(&image, &self.recipe, draw, room)
                 .map_err(|source| DataSetError::Image { name: sample.name(), source })?;
-            work.made().put(row * views + number, views, room);
+            self.put(work, row, number, room);
         }
         Ok(sample.label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loader(batches: usize, workers: usize, ahead: usize, recipe: Recipe) -> ViewLoader {
+        let batches = (0..batches).map(|batch| (0..6).map(|row| batch * 6 + row).collect()).collect();
+        let options = ViewLoaderOptions {
+            workers: workers.try_into().unwrap(),
+            ahead: ahead.try_into().unwrap(),
+            decode: DecodeOptions::default(),
+        };
+        ViewLoader::begin(Arc::new(DataSet::digits()), batches, recipe, 1, 0, options).unwrap()
+    }
+
+    #[test]
+    fn no_more_batches_than_the_bound_are_begun() {
+        let mut loader = loader(20, 3, 2, Recipe::digits(8));
+        for taken in 1..=20 {
+            loader.next().unwrap().unwrap();
+            thread::sleep(Duration::from_millis(2));
+            let line = loader.shared.line();
+            assert_eq!((line.first, line.works.len()), (taken, 2.min(20 - taken)));
+        }
+        assert!(loader.next().is_none());
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_goes_on_in_the_consumer() {
+        // So many that counting them overflows, which only a check before the start would find.
+        let recipe = Recipe { pairs: usize::MAX, ..Recipe::digits(8) };
+        let mut loader = AssertUnwindSafe(loader(2, 2, 1, recipe));
+        let panic = panic::catch_unwind(move || loader.next().map(drop)).unwrap_err();
+        let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        assert!(message.is_some_and(|message| message.contains("overflow")), "{message:?}");
     }
 }

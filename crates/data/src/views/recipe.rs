@@ -109,12 +109,12 @@ pub struct RecipeError {
 }
 
 impl Crop {
-    /// The window that `HyTra` and `MBConv` were searched with.
+    /// The window that HyTra and MBConv were searched with.
     pub const PUBLISHED: Self = Self::Resized { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
 }
 
 impl Recipe {
-    /// The recipe of BYOL that the published searches of `HyTra` and `MBConv` use, at 224 pixels with 4 pairs.
+    /// The recipe of BYOL that the published searches of HyTra and MBConv use, at 224 pixels with 4 pairs.
     pub fn byol(size: usize, pairs: usize) -> Self {
         let jitter = Jitter { probability: 0.8, brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 };
         let half = |blur, solarise| Pipeline {
@@ -255,6 +255,99 @@ impl Pipeline {
             Crop::Padded { padding } => {
                 judge("crop.padded.padding", padding <= size, &padding, "at most the size of a view");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_recipes_can_be() {
+        for recipe in [Recipe::byol(224, 4), Recipe::nats(), Recipe::digits(8), Recipe::digits(32)] {
+            recipe.check().unwrap();
+            assert_eq!(recipe.views(), 2 * recipe.pairs);
+        }
+        let recipe = Recipe::byol(224, 4);
+        let halves: Vec<usize> =
+            (0..8).map(|view| usize::from(std::ptr::eq(recipe.pipeline(view), &raw const recipe.halves[1]))).collect();
+        assert_eq!(halves, [0, 0, 0, 0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn all_that_cannot_be_is_said_at_once() {
+        let mut recipe = Recipe::byol(0, 0);
+        recipe.std[1] = 0.0;
+        recipe.mean[2] = f64::NAN;
+        let [first, second] = &mut recipe.halves;
+        *first = Pipeline {
+            crop: Crop::Resized { scale: [0.0, 1.0], ratio: [2.0, 1.0] },
+            flip: 1.5,
+            jitter: Some(Jitter {
+                probability: -0.1,
+                brightness: f64::INFINITY,
+                contrast: -1.0,
+                saturation: 17.0,
+                hue: 0.6,
+            }),
+            grey: f64::NAN,
+            blur: Some(Blur { probability: 2.0, sigma: [2.0, 1.0] }),
+            solarise: -1.0,
+        };
+        second.crop = Crop::Padded { padding: 1 };
+        let error = recipe.check().unwrap_err();
+        let expected = [
+            "size 0 is not",
+            "pairs 0 is not",
+            "mean [0.485, 0.456, NaN] is not",
+            "std [0.229, 0.0, 0.225] is not",
+            "halves[0].flip 1.5 is not from 0 to 1",
+            "halves[0].grey NaN is not",
+            "halves[0].solarise -1 is not",
+            "halves[0].jitter.probability -0.1 is not",
+            "halves[0].blur.probability 2 is not",
+            "halves[0].blur.sigma [2.0, 1.0] is not a range within 0 to 64",
+            "halves[0].jitter.brightness inf is not from 0 to 16",
+            "halves[0].jitter.contrast -1 is not",
+            "halves[0].jitter.saturation 17 is not",
+            "halves[0].jitter.hue 0.6 is not from 0 to 0.5",
+            "halves[0].crop.resized.scale [0.0, 1.0] is not",
+            "halves[0].crop.resized.ratio [2.0, 1.0] is not a range within 0.01 to 100",
+            "halves[1].crop.padded.padding 1 is not at most the size of a view",
+        ];
+        assert_eq!(error.problems.len(), expected.len(), "{error}");
+        for (problem, expected) in error.problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "`{problem}`, not `{expected}`");
+            assert!(error.to_string().contains(problem));
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_written_and_read_back_and_what_it_does_not_know_is_refused() {
+        for recipe in [Recipe::byol(224, 4), Recipe::nats(), Recipe::digits(32)] {
+            let text = toml::to_string(&recipe).unwrap();
+            assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe);
+            for (from, to) in [("flip", "flop"), ("pairs", "more = 1\npairs"), ("sigma", "sigmas"), ("hue", "hues")] {
+                let changed = text.replace(from, to);
+                assert!(changed == text || toml::from_str::<Recipe>(&changed).is_err(), "{changed}");
+            }
+        }
+        let pipeline =
+            |crop: &str| toml::from_str::<Pipeline>(&format!("crop.{crop}\nflip = 0\ngrey = 0.5\nsolarise = 1"));
+        let expected = Pipeline {
+            crop: Crop::Padded { padding: 4 },
+            flip: 0.0,
+            jitter: None,
+            grey: 0.5,
+            blur: None,
+            solarise: 1.0,
+        };
+        assert_eq!(pipeline("padded.padding = 4").unwrap(), expected);
+        for crop in
+            ["padded = { padding = 4, fill = 0 }", "padded.padding = -1", "centre.size = 4", "resized.scale = [0.1, 1]"]
+        {
+            assert!(pipeline(crop).is_err(), "{crop}");
         }
     }
 }
