@@ -102,7 +102,7 @@ fn describe(dict: &StateDict, registry: &Registry) -> Dict {
         Ok(found) => {
             let recognised = Recognised {
                 candidates: found.candidates.iter().map(ToString::to_string).collect(),
-                models: model::names_of(registry, &found.candidates),
+                models: model::names_of(registry, &nets),
                 undecided: found.no_trace.iter().map(ToString::to_string).collect(),
             };
             (Some(recognised), None)
