@@ -55,6 +55,9 @@ pub enum DemoError {
     /// The network does not fit its input.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The network could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] draw::DrawError),
 }
 
 /// The demonstration: its network and what that costs.
