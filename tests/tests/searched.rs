@@ -14,7 +14,9 @@ fn a_search_on_its_way_is_shown_stage_by_stage() {
     let folder = scratch();
     let run = searched::hytra(folder.path(), "run", "standard", 2);
     let outcome = zoo(folder.path(), ["arch", "run"]).success();
-    for part in ["hytra, base width 2, images of 64 x 64", "corrected, attention standard", "decided", "rated", "waiting"] {
+    for part in
+        ["hytra, base width 2, images of 64 x 64", "corrected, attention standard", "decided", "rated", "waiting"]
+    {
         assert!(outcome.stdout.contains(part), "{part}\n{}", outcome.stdout);
     }
     let document = zoo(folder.path(), ["arch", "run", "--json"]).success().json("arch-run");
@@ -159,7 +161,8 @@ fn a_network_with_the_attention_of_the_published_search_is_exported_as_that() {
         let arguments = ["export", run, "--path", "5433/3230/0010/0000", "-o", "x.onnx", "--json"];
         let exported = zoo(folder.path(), arguments).success().json("export");
         assert_eq!(exported["files"][0]["arch"], format!("hytra:5433/3230/0010/0000+base=2{option}"));
-        let _ = zoo(folder.path(), ["validate", "x.onnx", "--against", "reference,tract", "--checkpoint", run]).success();
+        let _ =
+            zoo(folder.path(), ["validate", "x.onnx", "--against", "reference,tract", "--checkpoint", run]).success();
         let _ = zoo(folder.path(), ["run", "x.onnx", "--input", "x.npy", "--output", "y.npy"]).success();
         features.push(npy::read(&folder.path().join("y.npy")));
     }
@@ -178,7 +181,8 @@ fn paths_are_exported_drawn_and_run_without_a_search_too() {
         let exported = zoo(folder.path(), ["export", arch, "--size", "64", "--seed", "3"]).success();
         assert!(exported.stdout.contains("untrained (seed 3)") && exported.stdout.contains("largest feature"));
         let _ = zoo(folder.path(), ["validate", file, "--against", "reference,tract"]).success();
-        let info = zoo(folder.path(), ["info", arch, "--size", "64", "--svg", "x.svg", "--json"]).success().json("info");
+        let info =
+            zoo(folder.path(), ["info", arch, "--size", "64", "--svg", "x.svg", "--json"]).success().json("info");
         assert_eq!(info["outputs"][0]["name"], "features");
         let drawing = fs::read_to_string(folder.path().join("x.svg")).unwrap();
         assert_eq!(drawing.matches("data-block").count(), blocks, "{arch}");
@@ -187,7 +191,8 @@ fn paths_are_exported_drawn_and_run_without_a_search_too() {
         let again = zoo(folder.path(), ["export", file, "--size", "64", "-o", "again.onnx", "--json"]).success();
         assert_eq!(again.json("export")["files"][0]["arch"], arch, "its notes say what it is");
     }
-    let _ = zoo(folder.path(), ["bench", "nats-c100:01/2/37+base=8", "--seconds", "0.2", "--runtime", "tract"]).success();
+    let _ =
+        zoo(folder.path(), ["bench", "nats-c100:01/2/37+base=8", "--seconds", "0.2", "--runtime", "tract"]).success();
 }
 
 #[test]
@@ -200,9 +205,11 @@ fn what_cannot_be_exported_is_refused_and_leaves_nothing() {
     let _ = export(&["run", "--path", "07/34"]).failure(USAGE, &["--path is no path of nats-c10", "column"]);
     let _ = export(&["run", "--path", "07/34/9"]).failure(USAGE, &["width index"]);
     let _ = export(&["run", "--path", "07/34/1+base=8"]).failure(USAGE, &["--path"]);
-    let _ = export(&["run", "--path", "nats-c100:01/2/37"]).failure(USAGE, &["nats-c100", "`run` is a search of nats-c10"]);
+    let _ =
+        export(&["run", "--path", "nats-c100:01/2/37"]).failure(USAGE, &["nats-c100", "`run` is a search of nats-c10"]);
     let _ = export(&["run", "--side", "left"]).failure(USAGE, &["online", "target"]);
-    let _ = export(&["hytra", "--path", "5555/4444/3333/0000"]).failure(USAGE, &["`hytra` has no path", "no weights for 4"]);
+    let _ = export(&["hytra", "--path", "5555/4444/3333/0000"])
+        .failure(USAGE, &["`hytra` has no path", "no weights for 4"]);
     let _ = export(&["T0", "--path", "07/34/1"]).failure(USAGE, &["--path", "`T0` is none"]);
     let _ = export(&["T0", "--side", "target"]).failure(USAGE, &["--side", "`T0` is none"]);
     let _ = export(&["--path", "07/34/1"]).failure(USAGE, &["--path"]);

@@ -32,7 +32,7 @@ pub fn stage_of(node: &str) -> Option<String> {
 pub fn parts(cost: &Cost) -> Vec<PartCost> {
     let mut parts: Vec<PartCost> = Vec::new();
     for node in &cost.nodes {
-        let last = parts.last().map(|part| part.name.as_str()).unwrap_or("stem");
+        let last = parts.last().map_or("stem", |part| part.name.as_str());
         let name = match stage_of(&node.name) {
             Some(stage) => stage,
             None if node.name == "features" || last == "stem" => last.to_owned(),

@@ -128,7 +128,7 @@ impl Run {
     /// What one side's weights are, under the names that graphs have.
     pub fn weights(&self, side: Side) -> RecipeWeights {
         let params: Vec<Param> = self.space.parameters().into_iter().map(Param::from).collect();
-        RecipeWeights::new(&params, recipe::RELU_GAIN, if side == Side::Online { 0 } else { 1 })
+        RecipeWeights::new(&params, recipe::RELU_GAIN, u64::from(side == Side::Target))
     }
 
     fn write_weights(&self, path: &Path) -> io::Result<()> {
@@ -163,5 +163,6 @@ fn digits(path: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'));
+    Sha256::digest(bytes).iter().flat_map(digits).collect()
 }

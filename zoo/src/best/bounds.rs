@@ -111,19 +111,15 @@ mod tests {
     fn a_curve_keeps_what_nothing_beats() {
         let curve = Curve::of_points(vec![(5, 1.0), (3, 2.0), (4, 2.5), (5, 0.5), (9, 0.5), (7, -1.0)]);
         assert_eq!(curve.0, [(3, 2.0), (5, 0.5), (7, -1.0)]);
-        assert_eq!([2, 3, 4, 5, 6, 100].map(|budget| curve.at(budget)), [
-            None,
-            Some(2.0),
-            Some(2.0),
-            Some(0.5),
-            Some(0.5),
-            Some(-1.0)
-        ]);
+        assert_eq!(
+            [2, 3, 4, 5, 6, 100].map(|budget| curve.at(budget)),
+            [None, Some(2.0), Some(2.0), Some(0.5), Some(0.5), Some(-1.0)]
+        );
     }
 
     #[test]
     fn a_coarser_curve_is_nowhere_above() {
-        let points: Vec<(u64, f64)> = (0..3 * MAX_POINTS as u64 + 1).map(|n| (10 * n, -(n as f64).sqrt())).collect();
+        let points: Vec<(u64, f64)> = (0..=3 * MAX_POINTS as u64).map(|n| (10 * n, -(n as f64).sqrt())).collect();
         let fine = Curve(points);
         let coarse = fine.clone().coarser();
         assert!(coarse.0.len() <= MAX_POINTS);

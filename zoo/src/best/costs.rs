@@ -35,6 +35,17 @@ impl<'a> Costs<'a> {
         Self { space, size, layers: HashMap::new() }
     }
 
+    /// What a whole path costs.
+    pub(super) fn path(&mut self, stages: &[Vec<u8>]) -> Result<PathCost, ShapeError> {
+        let mut at = Entry::START;
+        let mut total = PathCost::default();
+        for (stage, ops) in stages.iter().enumerate() {
+            let (cost, next) = self.stage(stage, at, ops)?;
+            (total, at) = (total.plus(cost), next);
+        }
+        Ok(total)
+    }
+
     /// What a path of a stage costs after `at`, and what it leaves.
     pub(super) fn stage(&mut self, stage: usize, at: Entry, ops: &[u8]) -> Result<(PathCost, Entry), ShapeError> {
         let mut total = PathCost::default();

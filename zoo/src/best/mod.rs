@@ -66,7 +66,8 @@ pub struct Limits {
 impl Limits {
     /// Whether a cost is within both.
     pub fn allow(&self, cost: PathCost) -> bool {
-        self.multiply_adds.is_none_or(|most| cost.multiply_adds <= most) && self.params.is_none_or(|most| cost.params <= most)
+        self.multiply_adds.is_none_or(|most| cost.multiply_adds <= most)
+            && self.params.is_none_or(|most| cost.params <= most)
     }
 }
 
@@ -118,23 +119,14 @@ pub fn best(task: &Task<'_>, count: usize, limits: Limits) -> Result<Vec<Whole>,
     let bounds = Bounds::new(&lattice, limits);
     let found = search::best_first(task, &lattice, &bounds, limits, count)?;
     if found.is_empty() && count > 0 {
-        return Err(lattice.dead_end().map_or_else(
-            || BestError::Nothing { least: lattice.least() },
-            |stage| BestError::DeadEnd { stage },
-        ));
+        return Err(lattice
+            .dead_end()
+            .map_or_else(|| BestError::Nothing { least: lattice.least() }, |stage| BestError::DeadEnd { stage }));
     }
     Ok(found)
 }
 
 /// What a path costs: the sum over its stem and its layers.
 pub fn cost_of(space: &Space, stages: &[Vec<u8>], size: [usize; 2]) -> Result<PathCost, ShapeError> {
-    let mut costs = costs::Costs::new(space, size);
-    let mut at = costs::Entry::START;
-    let mut total = PathCost::default();
-    for (stage, ops) in stages.iter().enumerate() {
-        let (cost, next) = costs.stage(stage, at, ops)?;
-        total = total.plus(cost);
-        at = next;
-    }
-    Ok(total)
+    costs::Costs::new(space, size).path(stages)
 }

@@ -32,20 +32,24 @@ fn brute_force(task: &Task<'_>, limits: Limits) -> Vec<Whole> {
     let mut beginnings: Vec<(Vec<usize>, Option<u8>)> = vec![(Vec::new(), None)];
     for (stage, ratings) in task.ratings.iter().enumerate() {
         let longer = |(choices, before): &(Vec<usize>, Option<u8>)| {
-            let next = ratings.iter().enumerate().filter(|(_, it)| task.space.check_path(stage, *before, &it.path).is_ok());
+            let next =
+                ratings.iter().enumerate().filter(|(_, it)| task.space.check_path(stage, *before, &it.path).is_ok());
             let next = next.map(|(choice, it)| ([choices.as_slice(), &[choice]].concat(), it.path.last().copied()));
             next.collect::<Vec<_>>()
         };
         beginnings = beginnings.iter().flat_map(longer).collect();
     }
-    let whole = |choices: &Vec<usize>| {
-        let chosen: Vec<&Scored> = choices.iter().zip(task.ratings).map(|(&choice, ratings)| &ratings[choice]).collect();
+    let mut costs = costs::Costs::new(task.space, task.size);
+    let mut whole = |choices: &Vec<usize>| {
+        let chosen: Vec<&Scored> =
+            choices.iter().zip(task.ratings).map(|(&choice, ratings)| &ratings[choice]).collect();
         let stages: Vec<Vec<u8>> = chosen.iter().map(|it| it.path.clone()).collect();
         let scores: Vec<f64> = chosen.iter().map(|it| it.score).collect();
-        let cost = cost_of(task.space, &stages, task.size).unwrap();
+        let cost = costs.path(&stages).unwrap();
         Whole { score: scores.iter().fold(0.0, |sum, score| sum + score), stages, scores, cost }
     };
-    let mut all: Vec<(Whole, Vec<usize>)> = beginnings.into_iter().map(|(choices, _)| (whole(&choices), choices)).collect();
+    let mut all: Vec<(Whole, Vec<usize>)> =
+        beginnings.into_iter().map(|(choices, _)| (whole(&choices), choices)).collect();
     all.retain(|(whole, _)| limits.allow(whole.cost));
     all.sort_by(|a, b| a.0.score.total_cmp(&b.0.score).then(a.1.cmp(&b.1)));
     all.into_iter().map(|(whole, _)| whole).collect()

@@ -135,11 +135,11 @@ fn how(args: &Args, context: &Context) -> anyhow::Result<Preprocessing> {
                 Space::Hytra(_) | Space::Mbconv(_) => Preprocessing::published(size),
             })
         }
-        Resolved::File(_) | Resolved::Architecture(_) => {
-            Err(Failure::usage(format!("`{text}` says nothing of images"))
-                .hint("--like takes an ONNX file of ours, a run folder, or a name from `bossnas-zoo list`; --size does without")
-                .into())
-        }
+        Resolved::File(_) | Resolved::Architecture(_) => Err(Failure::usage(format!(
+            "`{text}` says nothing of images"
+        ))
+        .hint("--like takes an ONNX file of ours, a run folder, or a name from `bossnas-zoo list`; --size does without")
+        .into()),
     }
 }
 

@@ -82,7 +82,8 @@ impl State {
 impl Stage {
     /// The path that was chosen, else the best so far.
     pub fn best(&self) -> Option<&[u8]> {
-        let rated = || self.ratings.as_ref().and_then(|ratings| ratings.scores.first()).map(|best| best.path.as_slice());
+        let rated =
+            || self.ratings.as_ref().and_then(|ratings| ratings.scores.first()).map(|best| best.path.as_slice());
         self.decided.as_deref().or_else(rated)
     }
 }
@@ -168,19 +169,19 @@ impl RunFolder {
         self.stages.iter().zip(&stages).map(score).collect()
     }
 
-    /// What was found as an `arch.json`, with the scores of its stages; `None` while a stage is not decided.
-    pub fn arch_file(&self) -> Option<ArchFile> {
-        let net = self.found()?;
+    /// What was found as an `arch.json`, with the scores of those of its stages that were rated.
+    pub fn arch_file(&self, found: SearchNet) -> ArchFile {
         let Checkpoint { image_size, rules, step, .. } = &self.checkpoint;
-        let mut file = ArchFile::new(net.into());
+        let mut file = ArchFile::new(found.into());
         for (number, stage) in self.stages.iter().enumerate() {
             let score = stage.decided.as_ref().and_then(|path| stage.ratings.as_ref()?.score(path));
             file.scores.extend(score.map(|score| (format!("stage {}", number + 1), score)));
         }
         let provenance: [(&str, Value); 3] =
             [("rules", rules.clone().into()), ("image_size", (*image_size).into()), ("step", (*step).into())];
-        file.provenance = Some(provenance.map(|(key, value)| (key.to_owned(), value)).into_iter().collect::<Map<_, _>>());
-        Some(file)
+        file.provenance =
+            Some(provenance.map(|(key, value)| (key.to_owned(), value)).into_iter().collect::<Map<_, _>>());
+        file
     }
 }
 

@@ -68,7 +68,8 @@ impl Ratings {
             }
         }
         let scores = in_order(&checkpoint.space, number, before(checkpoint, number), scores).map_err(wrong)?;
-        if let Some(best) = checkpoint.best_paths.get(number).filter(|best| !scores.iter().any(|it| it.path == **best)) {
+        if let Some(best) = checkpoint.best_paths.get(number).filter(|best| !scores.iter().any(|it| it.path == **best))
+        {
             return Err(wrong(Problem::Missing(digits(best))));
         }
         let rules = head.rules.as_ref().and_then(|rules| rules.as_str()).map(str::to_owned);

@@ -45,7 +45,6 @@ fn a_search_on_its_way_is_shown_as_far_as_it_is() {
     let states: Vec<State> = read.stages.iter().map(|stage| stage.state).collect();
     assert_eq!(states, [State::Decided, State::Decided, State::Rated, State::Waiting]);
     assert_eq!((read.found(), read.undecided()), (None, Some(2)));
-    assert!(read.arch_file().is_none());
     for (stage, expected) in read.stages.iter().zip(&run.ratings) {
         let scores = &stage.ratings.as_ref().unwrap().scores;
         assert!(scores.is_sorted_by_key(|scored| scored.score));
@@ -53,7 +52,10 @@ fn a_search_on_its_way_is_shown_as_far_as_it_is() {
         assert!(expected.iter().all(|(path, score)| stage.ratings.as_ref().unwrap().score(path) == Some(*score)));
     }
     assert_eq!(read.stages[0].best(), Some(run.best_paths[0].as_slice()));
-    assert_eq!(read.stages[2].best().map(<[u8]>::to_vec), read.stages[2].ratings.as_ref().map(|it| it.scores[0].path.clone()));
+    assert_eq!(
+        read.stages[2].best().map(<[u8]>::to_vec),
+        read.stages[2].ratings.as_ref().map(|it| it.scores[0].path.clone())
+    );
     assert_eq!(read.stages[3].best(), None);
 }
 
@@ -65,7 +67,7 @@ fn a_search_that_is_through_has_found_its_best_paths() {
     let net = read.found().unwrap();
     assert_eq!(net.path.stages(), run.best_paths);
     assert_eq!((net.base, net.attention, net.supernet().unwrap()), (1, Orientation::Transposed, read.space()));
-    let file = read.arch_file().unwrap();
+    let file = read.arch_file(net.clone());
     assert_eq!(file.scores.len(), 4);
     assert_eq!(file.scores.values().sum::<f64>(), read.scores(&net.path).unwrap().iter().sum::<f64>());
     assert_eq!(ArchFile::from_json(&file.to_json().unwrap()).unwrap(), file);
@@ -110,7 +112,11 @@ fn what_a_checkpoint_must_not_say_is_refused_by_name() {
         (json!(["5433", "3230", "0010", "0000", "0000"]), "best_paths", &["number of best_paths` is 5"]),
         (json!([4, 3]), "depths", &["number of depths` is 2, expected 4"]),
         (json!([4, 3, 2, 9]), "depths", &["a stage depth is 1 to 4, not 9"]),
-        (json!("bossnas-train/checkpoint/2"), "schema", &["`bossnas-train/checkpoint/2`", "bossnas-train/checkpoint/1"]),
+        (
+            json!("bossnas-train/checkpoint/2"),
+            "schema",
+            &["`bossnas-train/checkpoint/2`", "bossnas-train/checkpoint/1"],
+        ),
         (json!(-1), "bytes", &["checkpoint.json", "-1"]),
         (Value::Null, "step", &["checkpoint.json", "u64"]),
     ];
@@ -130,24 +136,26 @@ fn what_a_checkpoint_must_not_say_is_refused_by_name() {
     assert!(matches!(RunFolder::open(folder.path()), Err(RunError::NoCheckpoint(_))));
 }
 
+/// A change to a document.
+type Change = Box<dyn Fn(&mut Value)>;
+
 #[test]
 fn ratings_that_are_not_those_of_the_search_are_refused_by_name() {
     let run = Run::new(hytra(), 32, 2);
     let first = run.ratings[1][0].0.iter().map(u8::to_string).collect::<String>();
     let best = run.best_paths[0].iter().map(u8::to_string).collect::<String>();
-    let mut cases: Vec<(Box<dyn Fn(&mut Value)>, Vec<String>)> = Vec::new();
-    let mut case = |change: Box<dyn Fn(&mut Value)>, parts: &[&str]| {
+    let mut cases: Vec<(Change, Vec<String>)> = Vec::new();
+    let mut case = |change: Change, parts: &[&str]| {
         cases.push((change, parts.iter().map(|&part| part.to_owned()).collect()));
     };
-    let set = |field: &'static str, value: Value| -> Box<dyn Fn(&mut Value)> {
-        Box::new(move |document| document[field] = value.clone())
-    };
+    let set =
+        |field: &'static str, value: Value| -> Change { Box::new(move |document| document[field] = value.clone()) };
     case(set("schema", json!("x")), &["`x`", "bossnas-train/rate/1"]);
     case(set("space", json!("mbconv")), &["`space` is mbconv", "hytra"]);
     case(set("base", json!(2)), &["`base` is 2, in checkpoint.json it is 1"]);
     case(set("stage", json!(3)), &["`stage` is 3"]);
     case(set("best_paths", json!(["\u{1b}[2J"])), &["`best_paths` is", "\\u{1b}[2J", &best]);
-    let score = |path: &str, score: Value| -> Box<dyn Fn(&mut Value)> {
+    let score = |path: &str, score: Value| -> Change {
         let path = path.to_owned();
         Box::new(move |document| {
             document["scores"][&path] = score.clone();
@@ -161,12 +169,12 @@ fn ratings_that_are_not_those_of_the_search_are_refused_by_name() {
     case(score(&first, json!(1e300)), &[&first, "a loss is between -8 and 8"]);
     case(score(&first, json!("-1")), &["stage-1.json"]);
     let removed = first.clone();
-    let without: Box<dyn Fn(&mut Value)> = Box::new(move |document| {
+    let without: Change = Box::new(move |document| {
         document["scores"].as_object_mut().unwrap().remove(&removed);
         document.as_object_mut().unwrap().remove("order");
     });
     case(without, &[&first, "has no score"]);
-    let swapped: Box<dyn Fn(&mut Value)> = Box::new(|document| {
+    let swapped: Change = Box::new(|document| {
         document["order"].as_array_mut().unwrap().reverse();
     });
     case(swapped, &["its field `order` is not the order of its scores"]);
@@ -182,7 +190,8 @@ fn ratings_that_are_not_those_of_the_search_are_refused_by_name() {
     let twice = twice.replacen(&format!("\"{first}\":"), &format!("\"{first}\":-1.5,\"{first}\":"), 1);
     fs::write(folder.path().join("ratings/stage-1.json"), twice).unwrap();
     assert!(error(&folder).contains("stage-1.json"), "a path with two scores");
-    let infinite = String::from_utf8(good).unwrap().replacen(&format!("\"{first}\":"), &format!("\"{first}\":-1e999,\"x\":"), 1);
+    let infinite =
+        String::from_utf8(good).unwrap().replacen(&format!("\"{first}\":"), &format!("\"{first}\":-1e999,\"x\":"), 1);
     fs::write(folder.path().join("ratings/stage-1.json"), infinite).unwrap();
     assert!(error(&folder).contains("number out of range"), "{}", error(&folder));
 }

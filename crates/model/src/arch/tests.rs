@@ -205,7 +205,10 @@ fn an_error_names_the_character_and_what_was_expected() {
             "column 26: found `/`, expected an option (`+base=`, `+attention=`) or the end: a HyTra path has four stages",
         ),
         ("hytra:5433/3230/0010/0000+silu", "column 27: found `silu`, expected an option: base= or attention="),
-        ("hytra:5433/3230/0010/0000+base=8+base=8", "column 34: found `base` after another one, expected every option once"),
+        (
+            "hytra:5433/3230/0010/0000+base=8+base=8",
+            "column 34: found `base` after another one, expected every option once",
+        ),
         ("hytra:5433/3230/0010/0000+attention=odd", "column 37: found `odd`, expected `standard` or `transposed`"),
         ("hytra:5433/3230/0010/0000+attention", "column 36: found the end, expected `=standard` or `=transposed`"),
         ("nats-c10:74/64/5+attention=standard", "column 18: found `attention`, expected the option base="),
@@ -213,10 +216,7 @@ fn an_error_names_the_character_and_what_was_expected() {
         ("mbconv:11/0110/0111/1100/0110+base", "column 35: found the end, expected `=` and a base width from 8 to 512"),
         ("mbconv:11/0110/0111/1100/0110+base=12", "column 36: found `12`, expected a multiple of 8 from 8 to 512"),
         ("nats-c10:64:40:56:40:48+base=4", "column 30: found `4`, expected a base width from 8 to 512"),
-        (
-            "nats-c10:74/64/5+base=8+base=8",
-            "column 25: found `base` after another one, expected every option once",
-        ),
+        ("nats-c10:74/64/5+base=8+base=8", "column 25: found `base` after another one, expected every option once"),
         ("nats-c10:64:40:56:40", "column 21: found the end, expected `:` and width 5 of 5"),
     ];
     for (text, expected) in cases {

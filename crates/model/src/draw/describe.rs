@@ -143,7 +143,7 @@ impl Kind {
 /// How shortcuts change map and width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Projection {
-    /// As BossNets and MBConv do it.
+    /// In one of the two forms of the BossNet family.
     Form(Shortcut),
     /// A 1x1 convolution where the width changes, behind a mean where the map does (NATS-Bench).
     Widened,

@@ -349,7 +349,9 @@ fn about(residual: &Residual) -> String {
         Kind::ResConv { width, se: false } => format!("ResConv, {width} wide"),
         Kind::ResConv { width, se: true } => format!("ResConv, {width} wide, with squeeze-and-excitation"),
         Kind::ResAtt { heads, head_width } => format!("ResAtt, {} of {head_width} channels", plural(heads, "head")),
-        Kind::Bottleneck { expansion, kernel } => format!("MBConv, {expansion} times as wide inside, {kernel} × {kernel}"),
+        Kind::Bottleneck { expansion, kernel } => {
+            format!("MBConv, {expansion} times as wide inside, {kernel} × {kernel}")
+        }
         Kind::Cell { width } => format!("cell, {width} wide"),
         Kind::Reduction { width } => format!("reduction, {width} wide"),
     };

@@ -157,16 +157,19 @@ fn the_blocks_of_a_path_are_those_of_its_digits() {
     let last: Vec<Kind> = mbconv[14..].iter().map(|block| block.0).collect();
     let expected = [(6, 3), (6, 5), (3, 3), (3, 5)].map(|(expansion, kernel)| Kind::Bottleneck { expansion, kernel });
     assert_eq!(last, expected);
-    assert_eq!(mbconv[13..15].iter().map(|block| (block.1, block.2)).collect::<Vec<_>>(), [
-        (Skip::Identity, 1),
-        (Skip::Projected, 2)
-    ]);
+    assert_eq!(
+        mbconv[13..15].iter().map(|block| (block.1, block.2)).collect::<Vec<_>>(),
+        [(Skip::Identity, 1), (Skip::Projected, 2)]
+    );
     let nats = blocks("nats-c10:64:40:40:40:48");
-    assert_eq!(nats[..3], [
-        (Kind::Cell { width: 64 }, Skip::Identity, 1),
-        (Kind::Reduction { width: 40 }, Skip::Projected, 2),
-        (Kind::Cell { width: 40 }, Skip::Identity, 1)
-    ]);
+    assert_eq!(
+        nats[..3],
+        [
+            (Kind::Cell { width: 64 }, Skip::Identity, 1),
+            (Kind::Reduction { width: 40 }, Skip::Projected, 2),
+            (Kind::Cell { width: 40 }, Skip::Identity, 1)
+        ]
+    );
     assert_eq!(nats[4], (Kind::Cell { width: 48 }, Skip::Projected, 1));
 }
 

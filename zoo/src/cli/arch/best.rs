@@ -73,14 +73,16 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let registry = context.registry()?;
     let Resolved::Run(path) = model::find(&registry, &args.run)? else {
         let message = format!("`{}` is no run folder of a search", args.run);
-        return Err(Failure::usage(message).hint("`bossnas-train search` writes one; `bossnas-zoo arch --help`").into());
+        return Err(Failure::usage(message)
+            .hint("`bossnas-train search` writes one; `bossnas-zoo arch --help`")
+            .into());
     };
     let run = searched::open(&path)?;
     let size = args.size.map_or([run.checkpoint.image_size; 2], Into::into);
     let ratings = ratings(&run)?;
     let limits = Limits { multiply_adds: args.max_madds, params: args.max_params };
     let task = Task { space: &run.space(), size, ratings: &ratings };
-    let found = best(&task, args.number.into(), limits).map_err(|error| explain(error, size))?;
+    let found = best(&task, args.number.into(), limits).map_err(|error| explain(&error, size))?;
     let document = Document {
         space: run.space().name(),
         size,
@@ -108,19 +110,22 @@ fn ratings(run: &RunFolder) -> Result<Vec<&[Scored]>, Failure> {
         .map(|(number, stage)| {
             let rated = stage.ratings.as_ref().map(|ratings| ratings.scores.as_slice());
             rated.ok_or_else(|| {
-                let message = format!("stage {number} of `{}` was not rated yet (stages count from 0)", run.path.display());
-                Failure::failed(message).hint("a sum needs the scores of all stages; `bossnas-zoo arch RUN` shows how far it is")
+                let message =
+                    format!("stage {number} of `{}` was not rated yet (stages count from 0)", run.path.display());
+                Failure::failed(message)
+                    .hint("a sum needs the scores of all stages; `bossnas-zoo arch RUN` shows how far it is")
             })
         })
         .collect()
 }
 
-fn explain(error: BestError, [height, width]: [usize; 2]) -> Failure {
+fn explain(error: &BestError, [height, width]: [usize; 2]) -> Failure {
     let failure = Failure::failed(error.to_string());
     match error {
         BestError::Nothing { least } => {
             let [madds, params] = [least.multiply_adds, least.params].map(units::count);
-            let hint = format!("at {height} x {width} the limits must leave {madds} multiply-adds and {params} parameters");
+            let hint =
+                format!("at {height} x {width} the limits must leave {madds} multiply-adds and {params} parameters");
             failure.hint(hint)
         }
         BestError::TooMany { .. } => failure.hint("a smaller -n, or tighter limits"),

@@ -30,15 +30,19 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 /// (losses: the lower, the better), and the whole architecture once all stages are decided, which --to and -o then take. Stages
 /// and epochs count from 0.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true,
-          subcommand_value_name = "COMMAND", subcommand_help_heading = "Or one of",
-          after_help = "Examples:\n  bossnas-zoo arch '[[1],[1],[1,1,1,0,1],[0,0,0,1,0,0,0,0,0]]+silu+se'\n  \
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Or one of",
+    after_help = "Examples:\n  bossnas-zoo arch '[[1],[1],[1,1,1,0,1],[0,0,0,1,0,0,0,0,0]]+silu+se'\n  \
                         bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet --with silu,se\n  \
                         bossnas-zoo arch nats-c10:64:40:56:40:48 --json\n  \
                         bossnas-zoo arch T0 -o arch.json\n  \
                         bossnas-zoo arch runs/hytra\n  \
                         bossnas-zoo arch runs/hytra --to bossnet --with silu,se -o arch.json\n  \
-                        bossnas-zoo arch best runs/hytra -n 20 --max-madds 3.4G")]
+                        bossnas-zoo arch best runs/hytra -n 20 --max-madds 3.4G"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -89,9 +93,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
 /// What is known of a run; what was found is treated like any architecture where something is to be made of it.
 fn of_run(args: &Args, run: &RunFolder, context: &Context) -> anyhow::Result<()> {
     for stage in &run.left_out {
-        context.console.note(format_args!("the ratings of stage {stage} are left out: they are newer than the checkpoint"));
+        context
+            .console
+            .note(format_args!("the ratings of stage {stage} are left out: they are newer than the checkpoint"));
     }
-    let found = || Ok::<_, anyhow::Error>(run.arch_file().ok_or_else(|| not_found(run))?);
+    let found = || searched::found(run).map(|net| run.arch_file(net));
     if args.to.is_some() {
         return print(args, found()?, context);
     }
@@ -99,13 +105,6 @@ fn of_run(args: &Args, run: &RunFolder, context: &Context) -> anyhow::Result<()>
         write(path, &found()?, context)?;
     }
     run::print(run, args.json, context)
-}
-
-fn not_found(run: &RunFolder) -> anyhow::Error {
-    match searched::found(run) {
-        Err(failure) => failure.into(),
-        Ok(net) => Failure::failed(format!("{net} has no scores")).into(),
-    }
 }
 
 /// Converts and writes what was asked for, and prints it.

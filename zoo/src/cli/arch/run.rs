@@ -126,7 +126,8 @@ impl Document {
             ("progress", progress),
         ];
         if let Some(found) = &self.found {
-            let cost = format!("{} multiply-adds, {} parameters", units::count(found.madds), units::count(found.params));
+            let cost =
+                format!("{} multiply-adds, {} parameters", units::count(found.madds), units::count(found.params));
             lines.push(("found", found.arch.clone()));
             lines.extend(found.score.map(|score| ("score", format!("{score:.6}, the sum over its stages"))));
             lines.push(("cost", format!("{cost}: for one image of {side} x {side}, without a classifier")));

@@ -63,8 +63,12 @@ pub(crate) struct Args {
         help = "Which weights of a training checkpoint: auto takes model_ema where there is one"
     )]
     state_dict: StateDictArg,
-    #[arg(long, value_name = "P", conflicts_with = "checkpoint",
-          help = "Of a run folder: the path to export, such as 5433/3230/0010/0000 [default: what the search has found]")]
+    #[arg(
+        long,
+        value_name = "P",
+        conflicts_with = "checkpoint",
+        help = "Of a run folder: the path to export, such as 5433/3230/0010/0000 [default: what the search has found]"
+    )]
     path: Option<String>,
     #[arg(long, value_name = "SIDE", hide_possible_values = true, value_parser = side_parser(),
           help = "Of a run folder: the supernet whose weights are taken, online (which is trained) or target (which follows) [default: online]")]
@@ -114,8 +118,7 @@ fn parse_batch(text: &str) -> Result<Batch, String> {
 }
 
 fn side_parser() -> impl TypedValueParser<Value = Side> {
-    PossibleValuesParser::new(Side::ALL.map(Side::as_str))
-        .try_map(|name| Side::from_name(&name).ok_or("no such side"))
+    PossibleValuesParser::new(Side::ALL.map(Side::as_str)).try_map(|name| Side::from_name(&name).ok_or("no such side"))
 }
 
 #[derive(Serialize)]

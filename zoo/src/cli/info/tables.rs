@@ -144,35 +144,37 @@ mod tests {
 
     use super::*;
 
-    fn parts_of(text: &str, side: usize) -> (Cost, Vec<Part>) {
+    fn parts_of(text: &str, side: usize) -> Vec<Part> {
         let net: Architecture = text.parse().unwrap();
         let cost = cost(&net.graph().unwrap(), side, side).unwrap();
         let stages = stages(&net, &cost);
-        let parts = parts(&cost).into_iter().map(|part| Part::new(part, &stages, &cost)).collect();
-        (cost, parts)
+        parts(&cost).into_iter().map(|part| Part::new(part, &stages, &cost)).collect()
     }
 
     #[test]
     fn the_parts_of_a_path_say_what_they_are_made_of_and_put_out() {
-        let (_, parts) = parts_of("hytra:5433/3230/0010/0000+base=8", 224);
+        let parts = parts_of("hytra:5433/3230/0010/0000+base=8", 224);
         let made_of: Vec<&str> = parts.iter().map(|part| part.made_of.as_str()).collect();
-        assert_eq!(made_of, [
-            "",
-            "1 ResConv@56, 1 ResConv@28, 2 ResConv@14",
-            "1 ResConv@14, 1 ResAtt@14, 1 ResConv@14, 1 ResAtt@7",
-            "2 ResAtt@7, 1 ResConv@7, 1 ResAtt@7",
-            "4 ResAtt@7"
-        ]);
+        assert_eq!(
+            made_of,
+            [
+                "",
+                "1 ResConv@56, 1 ResConv@28, 2 ResConv@14",
+                "1 ResConv@14, 1 ResAtt@14, 1 ResConv@14, 1 ResAtt@7",
+                "2 ResAtt@7, 1 ResConv@7, 1 ResAtt@7",
+                "4 ResAtt@7"
+            ]
+        );
         let outputs: Vec<String> = parts.iter().map(|part| extents(&part.output)).collect();
         assert_eq!(outputs, ["8 x 56 x 56", "128 x 14 x 14", "256 x 7 x 7", "256 x 7 x 7", "256 x 7 x 7"]);
-        let (_, parts) = parts_of("nats-c10:64:40:40:40:48", 32);
+        let parts = parts_of("nats-c10:64:40:40:40:48", 32);
         assert_eq!(parts[3].made_of, "1 48 wide");
         assert_eq!(parts[3].output, [1, 48, 8, 8]);
     }
 
     #[test]
     fn the_parts_of_t0_say_what_they_are_made_of_and_put_out() {
-        let (cost, parts) = parts_of(&BossNet::t0().to_string(), 224);
+        let parts = parts_of(&BossNet::t0().to_string(), 224);
         let made_of: Vec<&str> = parts.iter().map(|part| part.made_of.as_str()).collect();
         let last = "3 ResAtt, 1 ResConv, 5 ResAtt";
         assert_eq!(made_of, ["", "1 ResConv", "1 ResConv", "3 ResConv, 1 ResAtt, 1 ResConv", last, ""]);
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn an_empty_stage_is_a_convolution() {
-        let (_, parts) = parts_of("bossnet:-/1/0/-+base=16", 64);
+        let parts = parts_of("bossnet:-/1/0/-+base=16", 64);
         assert_eq!((parts[1].made_of.as_str(), parts[4].made_of.as_str()), ("3x3 convolution", "3x3 convolution"));
         assert_eq!(parts[1].output, [1, 64, 8, 8]);
     }

@@ -32,11 +32,8 @@ pub(super) fn drawing(net: &BossNet, size: [usize; 2], cost: Option<&Cost>) -> R
             let conv = ["Conv 3 × 3".to_owned(), "no blocks".to_owned()];
             (facts.stride(&format!("{layer}.0.0")), Body::Layers(vec![conv]))
         } else {
-            let boxes: Vec<Residual> = blocks
-                .iter()
-                .enumerate()
-                .map(|(b, &block)| residual(&facts, &format!("{layer}.{b}"), block))
-                .collect();
+            let boxes: Vec<Residual> =
+                blocks.iter().enumerate().map(|(b, &block)| residual(&facts, &format!("{layer}.{b}"), block)).collect();
             (facts.stride(&format!("{layer}.0{}", position(blocks[0]))), Body::Blocks(boxes))
         };
         let title = format!("Stage {}", index + 1);
@@ -123,8 +120,7 @@ fn residual(facts: &Facts<'_>, name: &str, block: Block) -> Residual {
         },
     };
     // A projection of stride 1 has no pool: its first module is number 1.
-    let projected =
-        ["0", "1"].iter().any(|index| facts.op(&part(&format!("{}{index}", projection(block)))).is_some());
+    let projected = ["0", "1"].iter().any(|index| facts.op(&part(&format!("{}{index}", projection(block)))).is_some());
     Residual {
         name: name.to_owned(),
         stride: facts.stride(&part(position(block))),
