@@ -288,8 +288,8 @@ fn layer_row(svg: &mut Svg, row: &Row, layers: &[[String; 2]], y: f64) {
     const WIDTH: f64 = 126.0;
     const PITCH: f64 = WIDTH + 26.0;
     entry(svg, y, row.stride, FIRST_X);
-    // An empty stage is one convolution: the dashes say that something one might expect is not there.
-    let class = if layers.len() == 1 { "layer hollow" } else { "layer" };
+    // An empty stage is one convolution of stride 2: the dashes say that something one might expect is not there.
+    let class = if layers.len() == 1 && row.stride > 1 { "layer hollow" } else { "layer" };
     for (index, [title, detail]) in layers.iter().enumerate() {
         let x = FIRST_X - 10.0 + index as f64 * PITCH;
         if index > 0 {

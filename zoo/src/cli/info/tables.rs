@@ -13,6 +13,9 @@ pub(super) struct Stage {
     /// As its part is called.
     name: String,
     blocks: Vec<String>,
+    /// The same in few words.
+    #[serde(skip)]
+    made_of: String,
     channels: usize,
     height: usize,
     width: usize,
@@ -31,11 +34,8 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn new(part: PartCost, stages: &[Stage], cost: &Cost) -> Self {
-        let made_of = match stages.iter().find(|stage| stage.name == part.name) {
-            Some(stage) if stage.blocks.is_empty() => "3x3 convolution".to_owned(),
-            Some(stage) => runs(&stage.blocks),
-            None => String::new(),
-        };
+        let stage = stages.iter().find(|stage| stage.name == part.name);
+        let made_of = stage.map(|stage| stage.made_of.clone()).unwrap_or_default();
         let share = part.madds as f64 / cost.multiply_adds().max(1) as f64;
         let output = map(&part.name, cost).to_vec();
         Self { share, made_of, output, cost: part }
@@ -74,15 +74,24 @@ pub(super) fn stages(net: &Architecture, cost: &Cost) -> Vec<Stage> {
     let stage = |(name, blocks): (String, Vec<String>)| {
         let map = map(&name, cost);
         let extent = |axis: usize| map.get(axis).copied().unwrap_or_default();
-        Stage { channels: extent(1), height: extent(2), width: extent(3), name, blocks }
+        let made_of = match net {
+            _ if blocks.is_empty() => "3x3 convolution".to_owned(),
+            Architecture::BossNet(_) => runs(&blocks, |count, block| format!("{count} {block}")),
+            // Operations have numbers in their names.
+            Architecture::Search(_) => runs(&blocks, |count, op| match count {
+                1 => op.to_owned(),
+                count => format!("{count} x {op}"),
+            }),
+        };
+        Stage { channels: extent(1), height: extent(2), width: extent(3), name, blocks, made_of }
     };
     stages.into_iter().map(stage).collect()
 }
 
 /// `3 ResAtt, 1 ResConv, 5 ResAtt`.
-fn runs(blocks: &[String]) -> String {
-    let runs = blocks.chunk_by(|a, b| a == b).filter_map(|run| Some((run.len(), run.first()?)));
-    runs.map(|(count, block)| format!("{count} {block}")).collect::<Vec<_>>().join(", ")
+fn runs(blocks: &[String], spell: impl Fn(usize, &str) -> String) -> String {
+    let runs = blocks.chunk_by(|a, b| a == b).filter_map(|run| Some(spell(run.len(), run.first()?)));
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 fn extents(shape: &[usize]) -> String {
@@ -168,7 +177,7 @@ mod tests {
         let outputs: Vec<String> = parts.iter().map(|part| extents(&part.output)).collect();
         assert_eq!(outputs, ["8 x 56 x 56", "128 x 14 x 14", "256 x 7 x 7", "256 x 7 x 7", "256 x 7 x 7"]);
         let parts = parts_of("nats-c10:64:40:40:40:48", 32);
-        assert_eq!(parts[3].made_of, "1 48 wide");
+        assert_eq!(parts[3].made_of, "48 wide");
         assert_eq!(parts[3].output, [1, 48, 8, 8]);
     }
 
