@@ -144,6 +144,10 @@ fn any_path_is_exported_with_the_weights_of_either_side_and_says_so() {
         }
     }
     assert_ne!(features[0], features[1]);
+    let validated = zoo(folder.path(), ["validate", "run", "--against", "reference,tract"]).success().stdout;
+    assert!(validated.contains("features"), "{validated}");
+    let _ = zoo(folder.path(), ["run", "run", "--input", "x.npy", "--output", "y.npy"]).success();
+    let _ = zoo(folder.path(), ["inspect", "run"]).failure(FAILED, &["`run`", "bossnas-zoo arch run"]);
     let checkpoint = "run/checkpoint-00001200.safetensors";
     let arguments = ["validate", "online.onnx", "--against", "reference,tract", "--checkpoint", checkpoint];
     assert!(zoo(folder.path(), arguments).success().stdout.contains("which it was made from"));
@@ -191,8 +195,8 @@ fn paths_are_exported_drawn_and_run_without_a_search_too() {
         let again = zoo(folder.path(), ["export", file, "--size", "64", "-o", "again.onnx", "--json"]).success();
         assert_eq!(again.json("export")["files"][0]["arch"], arch, "its notes say what it is");
     }
-    let _ =
-        zoo(folder.path(), ["bench", "nats-c100:01/2/37+base=8", "--seconds", "0.2", "--runtime", "tract"]).success();
+    let small = ["nats-c100:01/2/37+base=8", "--seconds", "0.2", "--warm-up", "0.2", "--provider", "tract"];
+    let _ = zoo(folder.path(), ["bench"].iter().chain(&small)).success();
 }
 
 #[test]
@@ -212,7 +216,7 @@ fn what_cannot_be_exported_is_refused_and_leaves_nothing() {
         .failure(USAGE, &["`hytra` has no path", "no weights for 4"]);
     let _ = export(&["T0", "--path", "07/34/1"]).failure(USAGE, &["--path", "`T0` is none"]);
     let _ = export(&["T0", "--side", "target"]).failure(USAGE, &["--side", "`T0` is none"]);
-    let _ = export(&["--path", "07/34/1"]).failure(USAGE, &["--path"]);
+    let _ = export(&["--path", "07/34/1"]).failure(USAGE, &["MODEL"]);
     let _ = export(&["run", "--checkpoint", "x.pth"]).failure(USAGE, &["`run` and --checkpoint exclude each other"]);
     let _ = export(&["run", "--size", "3"]).failure(USAGE, &["too small"]);
     assert_eq!(files(folder.path()), before);

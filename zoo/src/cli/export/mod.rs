@@ -66,11 +66,12 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "P",
+        requires = "models",
         conflicts_with = "checkpoint",
         help = "Of a run folder: the path to export, such as 5433/3230/0010/0000 [default: what the search has found]"
     )]
     path: Option<String>,
-    #[arg(long, value_name = "SIDE", hide_possible_values = true, value_parser = side_parser(),
+    #[arg(long, value_name = "SIDE", requires = "models", hide_possible_values = true, value_parser = side_parser(),
           help = "Of a run folder: the supernet whose weights are taken, online (which is trained) or target (which follows) [default: online]")]
     side: Option<Side>,
     /// Write ONNX (what happens without any of the two)
@@ -140,9 +141,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         context.console.note(line);
     }
     let has_weights = |subject: &Subject| subject.stored.is_some() || subject.checkpoint.is_some();
-    if subjects.iter().all(|subject| subject.run.is_none()) && (args.path.is_some() || args.side.is_some()) {
-        return Err(Failure::usage("--path and --side are for a run folder as MODEL, and there is none").into());
-    }
     if args.checkpoint.is_none() && args.seed.is_none() {
         for name in subjects.iter().filter(|it| !has_weights(it)).filter_map(|subject| subject.name.as_deref()) {
             context
