@@ -2,7 +2,7 @@
 //!
 //! - [`program`] finds the binary, runs it and holds what came back;
 //! - [`network`] makes a known network's checkpoint, input and logits;
-//! - [`small`] makes the checkpoint of a small one;
+//! - [`small`] makes the checkpoint of a small one, [`searched`] run folders of small searches;
 //! - [`npy`] reads and writes arrays with code of its own, so that the program's is tested too;
 //! - [`server`] serves files over HTTP and misbehaves as it is told;
 //! - [`nginx`] serves a folder with a server that others wrote;
@@ -26,6 +26,7 @@ pub mod onnxruntime;
 pub mod patience;
 pub mod program;
 pub mod proxy;
+pub mod searched;
 pub mod server;
 pub mod shelf;
 pub mod small;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bossnas_tests::network::Network;
 use bossnas_tests::program::{command, files, finish, scratch, zoo};
+use bossnas_tests::searched;
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap_or_default()
@@ -58,6 +59,8 @@ fn all_other_commands_work_in_the_order_they_are_printed() {
         fs::create_dir_all(&class).unwrap();
         fs::copy(&photograph, class.join("photo.jpg")).unwrap();
     }
+    // A small search that is through.
+    let _ = searched::hytra(folder.path(), "runs/hytra", "standard", 4);
     let readme = readme();
     let mut count = 0;
     for arguments in commands(&readme) {

@@ -5,6 +5,7 @@
 //! - [`tune`] finds the best way to run a file on a machine;
 //! - [`validate`] compares runtimes with each other and with the network, [`compare`] tensors;
 //! - [`verify`] compares a file with the float64 evaluator;
+//! - [`run_folder`] is what a search wrote, [`best`] finds its best whole architectures under limits;
 //! - [`bench`](mod@bench) measures how fast files run;
 //! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
@@ -18,6 +19,7 @@
 //! - [`rank`] brings ratings of searched architectures together with their accuracies.
 
 pub mod bench;
+pub mod best;
 pub mod compare;
 pub mod demo;
 pub mod eval;
@@ -30,6 +32,7 @@ pub mod parts;
 pub mod ports;
 pub mod predict;
 pub mod rank;
+pub mod run_folder;
 pub mod runtime;
 pub mod score;
 pub mod tune;

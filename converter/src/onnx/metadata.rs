@@ -7,6 +7,7 @@ use bossnas_files::Digest;
 use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::{Interpolation, Preprocessing};
+use bossnas_model::space::Side;
 use serde::{Deserialize, Serialize};
 
 use super::proto::StringStringEntryProto;
@@ -16,6 +17,7 @@ const MODEL: &str = "bossnas.model";
 const PASSES: &str = "bossnas.passes";
 const STATE_DICT: &str = "bossnas.state_dict";
 const SEED: &str = "bossnas.untrained_seed";
+const SUPERNET: &str = "bossnas.supernet";
 const WEIGHTS_DIGEST: &str = "bossnas.weights_sha256";
 const INITIALIZERS_DIGEST: &str = "bossnas.initializers_sha256";
 const PREPROCESSING: &str = "bossnas.preprocessing";
@@ -36,31 +38,42 @@ pub enum Source {
     },
     /// A state dict of a checkpoint.
     StateDict(String),
+    /// One side of a search's supernet: what its paths share. The path was never trained by itself.
+    Supernet(Side),
 }
+
+/// What stands before the side in a file's metadata, for those who read them there.
+const NOT_RETRAINED: &str = "supernet weights, not retrained: ";
 
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Untrained { seed } => write!(f, "untrained (seed {seed})"),
             Self::StateDict(name) => write!(f, "state dict {name}"),
+            Self::Supernet(side) => write!(f, "supernet weights, not retrained ({} side)", side.as_str()),
         }
     }
 }
 
 impl Source {
-    fn entries(&self) -> [(&'static str, Option<String>); 2] {
+    fn entry(&self) -> (&'static str, String) {
         match self {
-            Self::StateDict(name) => [(STATE_DICT, Some(name.clone())), (SEED, None)],
-            Self::Untrained { seed } => [(STATE_DICT, None), (SEED, Some(seed.to_string()))],
+            Self::StateDict(name) => (STATE_DICT, name.clone()),
+            Self::Untrained { seed } => (SEED, seed.to_string()),
+            Self::Supernet(side) => (SUPERNET, format!("{NOT_RETRAINED}{}", side.as_str())),
         }
     }
 
     /// Reads it from the metadata of a file, given what is under each key.
     pub(super) fn parse<'a>(find: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
-        match (find(STATE_DICT), find(SEED)) {
-            (Some(name), None) => Ok(Self::StateDict(name.to_owned())),
-            (None, Some(seed)) => Ok(Self::Untrained { seed: seed.parse().map_err(|_| malformed(SEED))? }),
-            _ => Err(format!("its metadata have not exactly one of `{STATE_DICT}` and `{SEED}`")),
+        match [STATE_DICT, SEED, SUPERNET].map(find) {
+            [Some(name), None, None] => Ok(Self::StateDict(name.to_owned())),
+            [None, Some(seed), None] => Ok(Self::Untrained { seed: seed.parse().map_err(|_| malformed(SEED))? }),
+            [None, None, Some(text)] => {
+                let side = text.strip_prefix(NOT_RETRAINED).and_then(Side::from_name);
+                side.map(Self::Supernet).ok_or_else(|| malformed(SUPERNET))
+            }
+            _ => Err(format!("its metadata have not exactly one of `{STATE_DICT}`, `{SEED}` and `{SUPERNET}`")),
         }
     }
 }
@@ -127,13 +140,12 @@ impl Metadata {
     pub(super) fn entries(&self, digests: Digests) -> Vec<StringStringEntryProto> {
         let passes: Vec<&str> = self.passes.iter().map(|pass| pass.name()).collect();
         let json = |value: serde_json::Result<String>| value.unwrap_or_default();
-        let [state_dict, seed] = self.source.entries();
+        let (origin, value) = self.source.entry();
         let entries = [
             (ARCHITECTURE, Some(self.architecture.to_string())),
             (MODEL, self.model.clone()),
             (PASSES, Some(passes.join(","))),
-            state_dict,
-            seed,
+            (origin, Some(value)),
             (WEIGHTS_DIGEST, Some(digests.weights.to_string())),
             (INITIALIZERS_DIGEST, Some(digests.initializers.to_string())),
             (PREPROCESSING, Some(json(serde_json::to_string(&PreprocessingText::of(&self.preprocessing))))),

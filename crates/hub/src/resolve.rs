@@ -6,11 +6,16 @@ use bossnas_model::arch::{Architecture, ParseError};
 
 use crate::{Model, Registry};
 
+/// Files of which a folder that a search has written holds at least one, from its first second on.
+const RUN_FILES: [&str; 2] = ["checkpoint.json", "config.toml"];
+
 /// A MODEL that is something.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resolved<'r> {
     /// A file, whatever is in it.
     File(PathBuf),
+    /// The folder of a search's run.
+    Run(PathBuf),
     /// A model with a name.
     Registered(&'r Model),
     /// An architecture without weights.
@@ -23,8 +28,8 @@ pub enum ResolveError {
     /// It looks like a path, and nothing is there.
     #[error("`{}` does not exist", .0.display())]
     NoSuchFile(PathBuf),
-    /// It is there, but a folder or a device.
-    #[error("`{}` is not a file", .0.display())]
+    /// It is there, but a device, or a folder that no search has written.
+    #[error("`{}` is neither a file nor the run folder of a search", .0.display())]
     NotAFile(PathBuf),
     /// It looks like an architecture, and is none.
     #[error("the architecture is wrong at {error}")]
@@ -44,7 +49,7 @@ pub enum ResolveError {
     },
 }
 
-/// Finds out what `text` is, in this order: an existing file, a name or alias of `registry`, an architecture.
+/// Finds out what `text` is, in this order: an existing file or run folder, a name or alias of `registry`, an architecture.
 ///
 /// ```
 /// use bossnas_hub::{Registry, Resolved, resolve};
@@ -58,6 +63,9 @@ pub fn resolve<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, R
     let there = path.metadata().ok();
     if there.as_ref().is_some_and(std::fs::Metadata::is_file) {
         return Ok(Resolved::File(path.to_owned()));
+    }
+    if RUN_FILES.iter().any(|name| path.join(name).is_file()) {
+        return Ok(Resolved::Run(path.to_owned()));
     }
     if let Some(model) = registry.find(text.trim()) {
         return Ok(Resolved::Registered(model));

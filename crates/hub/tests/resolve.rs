@@ -22,6 +22,20 @@ fn an_existing_file_comes_before_anything_else() {
 }
 
 #[test]
+fn a_folder_that_a_search_has_written_is_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let text = run.to_str().unwrap();
+    std::fs::create_dir(&run).unwrap();
+    assert!(matches!(error(text), ResolveError::NotAFile(_)));
+    for file in ["config.toml", "checkpoint.json"] {
+        std::fs::write(run.join(file), "whatever is in it").unwrap();
+        assert_eq!(resolve(&registry(), text), Ok(Resolved::Run(run.clone())), "{file}");
+        std::fs::remove_file(run.join(file)).unwrap();
+    }
+}
+
+#[test]
 fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
     let near = |text: &str| match error(text) {
         ResolveError::Unknown { near, .. } => near,

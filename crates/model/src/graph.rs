@@ -111,6 +111,21 @@ pub enum Orientation {
     Transposed,
 }
 
+impl Orientation {
+    /// Its name in texts and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Transposed => "transposed",
+        }
+    }
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Transposed].into_iter().find(|orientation| orientation.name() == name)
+    }
+}
+
 /// The parameters of a batch norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NormParams {

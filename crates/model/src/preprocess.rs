@@ -3,6 +3,8 @@
 //! The description travels in the metadata of an ONNX file; `bossnas-data` carries it out. The published networks were
 //! evaluated with one recipe at several sizes ([`Preprocessing::published`]).
 
+use crate::arch::{Architecture, SearchNet, SearchPath};
+
 /// How pixels between pixels are found when an image is resized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interpolation {
@@ -57,6 +59,26 @@ impl Preprocessing {
             interpolation: Interpolation::Bicubic,
             mean: Self::IMAGENET_MEAN,
             std: Self::IMAGENET_STD,
+        }
+    }
+
+    /// What the searches of NATS-Bench's spaces were evaluated with: images of `size` (height, width) as they are,
+    /// normalised with CIFAR's numbers (`REFERENCE.md` section 4). Larger images are resized to it.
+    pub const fn cifar(size: [usize; 2]) -> Self {
+        Self {
+            size,
+            resize: size,
+            interpolation: Interpolation::Bicubic,
+            mean: [0.4914, 0.4822, 0.4465],
+            std: [0.2023, 0.1994, 0.201],
+        }
+    }
+
+    /// That of the data which networks of this kind are trained on.
+    pub fn of(arch: &Architecture, size: [usize; 2]) -> Self {
+        match arch {
+            Architecture::Search(SearchNet { path: SearchPath::Nats(..), .. }) => Self::cifar(size),
+            Architecture::Search(_) | Architecture::BossNet(_) => Self::published(size),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! before it is asked for, so a file of hundreds of megabytes costs the memory of one tensor at a time.
 
 mod cut;
+mod renamed;
 
 pub use cut::Cut;
+pub use renamed::Renamed;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -2,10 +2,12 @@
 //!
 //! - [`fixtures`] finds the parity fixtures (what the published code computes) and reads their manifest and tensors;
 //! - [`recipe`] makes the weights and inputs those answers belong to, bit for bit, from names and shapes;
-//! - [`deit`] writes checkpoint files as a DeiT training run leaves them, of any size.
+//! - [`deit`] writes checkpoint files as a DeiT training run leaves them, of any size;
+//! - [`run`] writes run folders as a search leaves them.
 //!
 //! No program uses this crate.
 
 pub mod deit;
 pub mod fixtures;
 pub mod recipe;
+pub mod run;

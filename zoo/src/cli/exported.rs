@@ -9,7 +9,6 @@ use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, Options};
 use bossnas_files::{Sha256, SourceFile, move_into_place, sha256_of};
 use bossnas_hub::Model;
 use bossnas_hub::cache::{Cache, Owner, Trust};
-use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
 use bossnas_report::{Exit, Failure, units};
 use bossnas_zoo::export::{Job, export};
@@ -52,23 +51,15 @@ pub(crate) fn onnx(model: &Model, context: &Context) -> anyhow::Result<(PathBuf,
     Ok((path, stored.trust()))
 }
 
-/// What the exports of a model are called, whatever their weights; `None` for one that cannot be exported.
-pub(crate) fn export_name(model: &Model) -> anyhow::Result<Option<String>> {
-    Ok(exportable(model)?.as_ref().map(name))
+/// What the exports of a model are called, whatever their weights.
+pub(crate) fn export_name(model: &Model) -> anyhow::Result<String> {
+    Ok(name(&Subject::of_model(model)?))
 }
 
-/// Name and key of the file that [`onnx`] would take for a model; `None` for one that was not fetched, or cannot be exported.
+/// Name and key of the file that [`onnx`] would take for a model; `None` for one that was not fetched.
 pub(crate) fn name_and_key(model: &Model) -> anyhow::Result<Option<(String, String)>> {
-    let Some(subject) = exportable(model)? else { return Ok(None) };
+    let subject = Subject::of_model(model)?;
     Ok(subject.stored.as_ref().map(|stored| (name(&subject), key(stored, options(&subject)))))
-}
-
-/// A path through a supernet is no network by itself.
-fn exportable(model: &Model) -> anyhow::Result<Option<Subject>> {
-    match model.arch {
-        Architecture::Search(_) => Ok(None),
-        Architecture::BossNet(_) => Subject::of_model(model).map(Some),
-    }
 }
 
 /// How such files are exported.

@@ -1,6 +1,7 @@
 //! The command line: one file a command. A new command is a module, a variant of [`Command`] and an arm of
 //! [`Command::run`]; its file holds its arguments, its help with examples, and the few lines that print.
 
+mod amount;
 mod arch;
 mod bench;
 mod cache;
@@ -28,6 +29,7 @@ mod preprocess;
 mod rank;
 mod run;
 mod runtime;
+mod searched;
 mod shape;
 mod size;
 mod state_dict;
@@ -200,7 +202,7 @@ fn after_help() -> String {
   bossnas-zoo run BossNet-T0 --input image.npy
   bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet
 
-MODEL is an existing file, a name or alias from `bossnas-zoo list`, or an architecture.
+MODEL is an existing file or run folder, a name or alias from `bossnas-zoo list`, or an architecture.
 
 Exit codes:
 {}",

@@ -12,34 +12,23 @@ pub(crate) fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r
 }
 
 /// Names of the models in `registry` that are one of `networks`.
-pub(crate) fn names_of(registry: &Registry, networks: &[BossNet]) -> Vec<String> {
-    let is = |model: &&Model| networks.iter().any(|net| model.arch == Architecture::BossNet(net.clone()));
+pub(crate) fn names_of(registry: &Registry, networks: &[Architecture]) -> Vec<String> {
+    let is = |model: &&Model| networks.contains(&model.arch);
     registry.models().iter().filter(is).map(|model| model.name.clone()).collect()
 }
 
 /// The model in `registry` that is `net`, at its first size.
 pub(crate) fn of_network<'r>(registry: &'r Registry, net: &BossNet) -> Option<&'r Model> {
-    registry.models().iter().find(|model| model.arch == Architecture::BossNet(net.clone()))
+    of_architecture(registry, &Architecture::BossNet(net.clone()))
 }
 
-/// The network of an architecture that stands on its own; a path through a supernet does not.
-pub(crate) fn network(arch: Architecture) -> Result<BossNet, Failure> {
-    match arch {
-        Architecture::BossNet(net) => Ok(net),
-        Architecture::Search(path) => {
-            let failure = Failure::usage(format!("{path} is a path through a supernet, not a network by itself"));
-            Err(match path.to_bossnet() {
-                Some(net) => {
-                    failure.hint(format!("the network retrained from it is {net}; see `bossnas-zoo arch --help`"))
-                }
-                None => failure,
-            })
-        }
-    }
+/// The model in `registry` that is `net`, at its first size.
+pub(crate) fn of_architecture<'r>(registry: &'r Registry, net: &Architecture) -> Option<&'r Model> {
+    registry.models().iter().find(|model| model.arch == *net)
 }
 
 /// A network needs an input that leaves at least one whole pixel of its last map.
-pub(crate) fn check_size(net: &BossNet, name: &str, size: Size) -> Result<(), Failure> {
+pub(crate) fn check_size(net: &Architecture, name: &str, size: Size) -> Result<(), Failure> {
     let stride = net.total_stride();
     if size.height >= stride && size.width >= stride {
         return Ok(());
@@ -55,8 +44,9 @@ fn explain(registry: &Registry, error: &ResolveError) -> Failure {
     };
     match error {
         ResolveError::NoSuchFile(_) => Failure::failed(error.to_string())
-            .hint("MODEL is an existing file, a name from `bossnas-zoo list`, or an architecture"),
-        ResolveError::NotAFile(_) => Failure::failed(error.to_string()),
+            .hint("MODEL is an existing file or run folder, a name from `bossnas-zoo list`, or an architecture"),
+        ResolveError::NotAFile(_) => Failure::failed(error.to_string())
+            .hint("a run folder is what `bossnas-train search` writes: it holds config.toml and checkpoint.json"),
         ResolveError::Architecture { error: position, near } => {
             did_you_mean(Failure::usage(error.to_string()).detail(position.caret()), near)
         }

@@ -38,7 +38,7 @@ impl ModelFile {
     }
 }
 
-/// The ONNX file that MODEL is, that of the model with this name, or one made of the checkpoint that MODEL is.
+/// The ONNX file that MODEL is, that of the model with this name, or one made of the checkpoint or the search that MODEL is.
 pub(crate) fn find(text: &str, context: &Context) -> anyhow::Result<ModelFile> {
     if let Some(file) = onnx_file(text)? {
         return Ok(file);
@@ -49,6 +49,7 @@ pub(crate) fn find(text: &str, context: &Context) -> anyhow::Result<ModelFile> {
             let (path, trust) = exported::onnx(model, context)?;
             Ok(ModelFile { path, trust: Some(trust), scratch: None })
         }
+        Resolved::Run(_) => made_for_this(&Subject::find(&registry, text, Choice::Auto)?, None, context),
         Resolved::File(path) if FileKind::of(&path)? == FileKind::Checkpoint => {
             made_for_this(&Subject::find(&registry, text, Choice::Auto)?, None, context)
         }
@@ -93,10 +94,11 @@ pub(crate) fn fetched(to_do: &str, context: &Context) -> anyhow::Result<Vec<Stri
     Ok(names)
 }
 
-/// What is there and no checkpoint or arch.json is meant as an ONNX file; its reader says what is wrong with it.
+/// What is there and no checkpoint, arch.json or folder is meant as an ONNX file; its reader says what is wrong with it.
 fn onnx_file(text: &str) -> anyhow::Result<Option<ModelFile>> {
     let path = Path::new(text);
-    Ok((path.exists() && FileKind::of(path)? == FileKind::Onnx).then(|| ModelFile::existing(path)))
+    let may_be = path.exists() && !path.is_dir();
+    Ok((may_be && FileKind::of(path)? == FileKind::Onnx).then(|| ModelFile::existing(path)))
 }
 
 /// A file in a folder that goes away with it. What runs it is what checks it.

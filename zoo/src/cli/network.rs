@@ -8,12 +8,15 @@ use bossnas_converter::onnx::{Claims, Defect, OnnxError, OnnxModel, Source, defe
 use bossnas_model::graph::Graph;
 use bossnas_model::init::Initial;
 use bossnas_model::pass;
+use bossnas_model::space::Side;
 use bossnas_model::weights::{Cut, SharedWeights};
 use bossnas_report::Failure;
+use bossnas_zoo::run_folder::of_side;
 use bossnas_zoo::validate::Network;
 use bossnas_zoo::verify::check_size;
 
 use super::context::Context;
+use super::searched;
 use super::size::Size;
 use super::stored::Stored;
 
@@ -95,6 +98,12 @@ fn source(
     context: &Context,
 ) -> anyhow::Result<Option<(SharedWeights, String)>> {
     match (given, &claims.metadata.source) {
+        (Some(path), &Source::Supernet(side)) => {
+            let weights = of_search(path, side, graph)?;
+            let made_from = weights_digest(&*weights)? == claims.weights_digest;
+            let note = if made_from { "which it was made from" } else { "which it was not made from" };
+            Ok(Some((weights, format!("{} side of `{}`, {note}", side.as_str(), path.display()))))
+        }
         (Some(path), source) => {
             let (weights, name) = of_checkpoint(path, source, graph)?;
             let made_from = weights_digest(&*weights)? == claims.weights_digest;
@@ -105,6 +114,8 @@ fn source(
             Ok(Some((Arc::new(Initial::new(graph, seed)), format!("drawn from seed {seed} again"))))
         }
         (None, Source::StateDict(name)) => fetched(claims, name, graph, context),
+        // Nothing says where the search is that it was made of.
+        (None, Source::Supernet(_)) => Ok(None),
     }
 }
 
@@ -112,7 +123,7 @@ fn of_checkpoint(path: &Path, source: &Source, graph: &Graph) -> anyhow::Result<
     let checkpoint = Checkpoint::open(path)?;
     let named = checkpoint.state_dicts().iter().copied().find(|name| match source {
         Source::StateDict(source) => name.name() == source,
-        Source::Untrained { .. } => false,
+        Source::Untrained { .. } | Source::Supernet(_) => false,
     });
     let weights = match named {
         Some(name) => checkpoint.named_state_dict(name)?,
@@ -123,6 +134,19 @@ fn of_checkpoint(path: &Path, source: &Source, graph: &Graph) -> anyhow::Result<
     })?;
     let name = weights.name().name();
     Ok((Arc::new(weights), name))
+}
+
+/// One side of the supernet in a run folder, or in a checkpoint of a search.
+fn of_search(path: &Path, side: Side, graph: &Graph) -> anyhow::Result<SharedWeights> {
+    if path.is_dir() {
+        return Ok(searched::open(path)?.weights(side, graph).map_err(searched::explain)?);
+    }
+    let all = Checkpoint::open(path)?.state_dict(Choice::Auto)?;
+    let weights = of_side(Arc::new(all), side, graph);
+    check(graph.params(), &Cut::new(weights.clone(), graph)).map_err(|mismatch| {
+        Failure::failed(format!("`{}` does not fit the network of the file: {mismatch}", path.display()))
+    })?;
+    Ok(weights)
 }
 
 /// The weights in the cache, if they are those that the file was made from.

@@ -8,14 +8,15 @@ use bossnas_files::npy::Writer;
 use bossnas_files::{AtomicFile, WriteError};
 use bossnas_hub::Resolved;
 use bossnas_model::preprocess::Preprocessing;
+use bossnas_model::space::Space;
 use bossnas_report::{Align, Failure, Table};
 use bossnas_zoo::images::{Prepared, prepare_all};
 use serde::Serialize;
 
 use super::context::Context;
 use super::file_kind::FileKind;
-use super::model;
 use super::size::Size;
+use super::{model, searched};
 
 /// Turn images into the tensor that a network reads
 ///
@@ -126,11 +127,19 @@ fn how(args: &Args, context: &Context) -> anyhow::Result<Preprocessing> {
         Resolved::File(path) if FileKind::of(&path)? == FileKind::Onnx => {
             Ok(OnnxModel::open(&path)?.metadata.preprocessing)
         }
-        Resolved::File(_) | Resolved::Architecture(_) => {
-            Err(Failure::usage(format!("`{text}` says nothing of images"))
-                .hint("--like takes an ONNX file of ours or a name from `bossnas-zoo list`; --size does without")
-                .into())
+        Resolved::Run(path) => {
+            let run = searched::open(&path)?;
+            let size = [run.checkpoint.image_size; 2];
+            Ok(match run.space() {
+                Space::Nats(_) => Preprocessing::cifar(size),
+                Space::Hytra(_) | Space::Mbconv(_) => Preprocessing::published(size),
+            })
         }
+        Resolved::File(_) | Resolved::Architecture(_) => Err(Failure::usage(format!(
+            "`{text}` says nothing of images"
+        ))
+        .hint("--like takes an ONNX file of ours, a run folder, or a name from `bossnas-zoo list`; --size does without")
+        .into()),
     }
 }
 

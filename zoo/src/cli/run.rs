@@ -19,7 +19,8 @@ use super::runtime::{self, Chosen, PlacementReport, RuntimeArgs};
 
 /// Run a model on arrays
 ///
-/// MODEL is an ONNX file, or the name of a model that was fetched, which is exported once into the cache.
+/// MODEL is an ONNX file, or the name of a model that was fetched, which is exported once into the cache, or the run folder of
+/// a search that is through, whose features are computed.
 /// Inputs and outputs are .npy files of any type of numbers. With one input its name may be left out. An output may be any
 /// value of the file (`layer3.0`, say), not only those that it declares. The file runs in a process of its own. Of ONNX
 /// Runtime its own profile tells where the nodes ran: a provider that leaves heavy ones to the processor is a failure.
@@ -32,7 +33,7 @@ use super::runtime::{self, Chosen, PlacementReport, RuntimeArgs};
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --runtime ort --provider cuda
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --provider cpu --threads 2 --pin")]
 pub(crate) struct Args {
-    /// An ONNX file, or a name from `bossnas-zoo list`
+    /// An ONNX file, a name from `bossnas-zoo list`, or a run folder
     #[arg(value_name = "MODEL")]
     model: String,
     /// An input array; repeat it for each input

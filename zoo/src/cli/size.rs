@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bossnas_model::arch::Architecture;
+use bossnas_model::space::Space;
+
 /// Largest height or width.
 const MAX_SIDE: usize = 4096;
 
@@ -16,6 +19,14 @@ pub(crate) struct Size {
 impl Size {
     /// Where nobody says.
     pub(crate) const DEFAULT: Self = Self::square(224);
+
+    /// The size that networks of this kind are made for.
+    pub(crate) fn of(arch: &Architecture) -> Self {
+        match arch {
+            Architecture::BossNet(_) => Self::DEFAULT,
+            Architecture::Search(net) => Self::square(Space::of(&net.path).image_size()),
+        }
+    }
 
     pub(crate) const fn square(side: usize) -> Self {
         Self { height: side, width: side }

@@ -11,15 +11,17 @@ use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
 use bossnas_model::preprocess::Preprocessing;
+use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
 use bossnas_zoo::labels;
 use bossnas_zoo::notes::Notes;
+use bossnas_zoo::run_folder::RunFolder;
 
 use super::file_kind::FileKind;
 use super::size::Size;
 use super::stored::Stored;
-use super::{arch, model};
+use super::{arch, model, searched};
 
 /// A network and what is known of it beside its architecture.
 #[derive(Debug, Clone)]
@@ -27,7 +29,7 @@ pub(crate) struct Subject {
     /// Its name in the registry.
     pub(crate) name: Option<String>,
     /// What it is.
-    pub(crate) net: BossNet,
+    pub(crate) net: Architecture,
     /// The size it was published for, or the default.
     pub(crate) size: Size,
     /// What is known of its licence.
@@ -36,6 +38,8 @@ pub(crate) struct Subject {
     pub(crate) checkpoint: Option<PathBuf>,
     /// The checkpoint of the model of that name, if it was fetched.
     pub(crate) stored: Option<Stored>,
+    /// The search whose supernet it is a path of, and the side whose weights are meant.
+    pub(crate) run: Option<(RunFolder, Side)>,
     /// What was assumed, since weights do not tell it.
     pub(crate) assumed: Vec<String>,
 }
@@ -55,9 +59,10 @@ impl Subject {
     pub(crate) fn find(registry: &Registry, text: &str, choice: Choice) -> anyhow::Result<Self> {
         match model::find(registry, text)? {
             Resolved::Registered(model) => Self::of_model(model),
-            Resolved::Architecture(arch) => Self::of_architecture(arch),
+            Resolved::Architecture(arch) => Ok(Self::of_architecture(arch)),
+            Resolved::Run(path) => Self::of_run(searched::open(&path)?, None, Side::Online),
             Resolved::File(path) => match FileKind::of(&path)? {
-                FileKind::ArchJson => Self::of_architecture(arch::read(&path)?.arch),
+                FileKind::ArchJson => Ok(Self::of_architecture(arch::read(&path)?.arch)),
                 FileKind::Onnx => Err(Failure::usage(format!("`{}` is an ONNX file already", path.display())).into()),
                 FileKind::Checkpoint => Self::of_checkpoint(registry, &path, choice),
             },
@@ -66,7 +71,7 @@ impl Subject {
 
     /// A model of the registry.
     pub(crate) fn of_model(model: &Model) -> anyhow::Result<Self> {
-        let mut subject = Self::of_architecture(model.arch.clone())?;
+        let mut subject = Self::of_architecture(model.arch.clone());
         subject.name = Some(model.name.clone());
         subject.size = Size::square(model.size);
         subject.licence = Some(model.checkpoint.licence.clone());
@@ -74,46 +79,60 @@ impl Subject {
         Ok(subject)
     }
 
-    fn of_architecture(arch: Architecture) -> anyhow::Result<Self> {
-        let net = model::network(arch)?;
-        Ok(Self {
+    fn of_architecture(net: Architecture) -> Self {
+        Self {
             name: None,
+            size: Size::of(&net),
             net,
-            size: Size::DEFAULT,
             licence: None,
             checkpoint: None,
             stored: None,
+            run: None,
             assumed: Vec::new(),
-        })
+        }
+    }
+
+    /// A path of the supernet of a search: the one of these digits, else the one that was found.
+    pub(crate) fn of_run(run: RunFolder, path: Option<&str>, side: Side) -> anyhow::Result<Self> {
+        let net = match path {
+            Some(text) => searched::path(&run, text)?,
+            None => searched::found(&run)?,
+        };
+        let size = Size::square(run.checkpoint.image_size);
+        Ok(Self { size, run: Some((run, side)), ..Self::of_architecture(net.into()) })
     }
 
     /// The network that a loose checkpoint holds, if its weights leave no doubt.
     pub(crate) fn of_checkpoint(registry: &Registry, path: &Path, choice: Choice) -> anyhow::Result<Self> {
         let checkpoint = Checkpoint::open(path)?;
         let weights = checkpoint.state_dict(choice)?;
-        let Recognised { mut candidates, mut no_trace } =
-            recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;
+        let here = |subject: Self| Self { checkpoint: Some(path.to_owned()), stored: None, ..subject };
         if let Some(net) = Notes::read(&checkpoint).network(&weights) {
-            candidates = vec![net];
-            no_trace.clear();
+            let known = model::of_architecture(registry, &net).map(Self::of_model).transpose()?;
+            return Ok(here(known.unwrap_or_else(|| Self::of_architecture(net))));
         }
+        let Recognised { candidates, no_trace } =
+            recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;
         let reasons: Vec<String> = no_trace.iter().map(ToString::to_string).collect();
         let known: Vec<&Model> = candidates.iter().filter_map(|net| model::of_network(registry, net)).collect();
         let subject = match (known.as_slice(), candidates.as_slice()) {
             // Of all networks that the weights fit, one is known.
             (&[model], _) => Self::of_model(model)?,
-            ([], [net]) => Self::of_architecture(net.clone().into())?,
+            ([], [net]) => Self::of_architecture(net.clone().into()),
             _ => return Err(undecided(path, &known, &candidates, &reasons).into()),
         };
-        Ok(Self { checkpoint: Some(path.to_owned()), stored: None, assumed: reasons, ..subject })
+        Ok(Self { assumed: reasons, ..here(subject) })
     }
 
     /// What files of this network are called: the name without its size, or the architecture, in file-name letters.
     pub(crate) fn slug(&self) -> String {
         let text = match &self.name {
             Some(name) => name.split('@').next().unwrap_or(name).to_lowercase(),
-            // An empty stage is `-`, which separates here.
-            None => self.net.to_string().replace('-', "e"),
+            None => match &self.net {
+                // An empty stage is `-`, which separates here.
+                Architecture::BossNet(net) => net.to_string().replace('-', "e"),
+                Architecture::Search(net) => net.to_string(),
+            },
         };
         let letters = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
         letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
@@ -123,7 +142,7 @@ impl Subject {
     pub(crate) fn weights(&self, path: &Path, choice: Choice) -> anyhow::Result<(StateDict, Source)> {
         let checkpoint = Checkpoint::open(path)?;
         let weights = checkpoint.state_dict(choice)?;
-        check(self.net.graph().params(), &weights).map_err(|mismatch| {
+        check(self.net.graph()?.params(), &weights).map_err(|mismatch| {
             let failure = Failure::failed(format!("`{}` is not for {}: {mismatch}", path.display(), self.title()))
                 .detail(differences(&mismatch));
             match recognise(&weights) {
@@ -138,22 +157,27 @@ impl Subject {
         Ok((weights, source))
     }
 
-    /// Its weights: those of the checkpoint `given`, else those that were fetched, else drawn from a seed. A seed that was
+    /// Its weights: those of the checkpoint `given`, else those of its search or those that were fetched, else drawn from a seed. A seed that was
     /// asked for means untrained weights.
     pub(crate) fn origin(&self, given: Option<&Path>, choice: Choice, seed: Option<u64>) -> anyhow::Result<Origin<'_>> {
         let stored = self.stored.as_ref().filter(|_| given.is_none() && seed.is_none());
-        let (weights, source): (SharedWeights, Source) = match (given, stored) {
-            (Some(path), _) => {
+        let run = self.run.as_ref().filter(|_| given.is_none() && seed.is_none());
+        let (weights, source): (SharedWeights, Source) = match (given, stored, run) {
+            (_, _, Some((run, side))) => {
+                let weights = run.weights(*side, &self.net.graph()?).map_err(searched::explain)?;
+                (weights, Source::Supernet(*side))
+            }
+            (Some(path), _, _) => {
                 let (weights, source) = self.weights(path, choice)?;
                 (Arc::new(weights), source)
             }
-            (None, Some(stored)) => {
+            (None, Some(stored), _) => {
                 let (weights, source) = self.weights(&stored.weights(choice)?, Choice::Auto)?;
                 (Arc::new(weights), source)
             }
-            (None, None) => {
+            (None, None, None) => {
                 let seed = seed.unwrap_or_default();
-                (Arc::new(Initial::new(&self.net.graph(), seed)), Source::Untrained { seed })
+                (Arc::new(Initial::new(&self.net.graph()?, seed)), Source::Untrained { seed })
             }
         };
         Ok(Origin { weights, source, stored })
@@ -162,15 +186,19 @@ impl Subject {
     /// What an ONNX file of it says about itself.
     pub(crate) fn metadata(&self, size: Size, passes: &[Pass], source: Source) -> Metadata {
         // Weights from a seed are nobody's work.
-        let trained = matches!(source, Source::StateDict(_));
+        let trained = !matches!(source, Source::Untrained { .. });
+        let classes = match &self.net {
+            Architecture::BossNet(net) => Some(net.classes),
+            Architecture::Search(_) => None,
+        };
         Metadata {
-            architecture: self.net.clone().into(),
+            architecture: self.net.clone(),
             model: self.name.clone(),
             passes: passes.to_vec(),
             source,
-            preprocessing: Preprocessing::published(size.into()),
+            preprocessing: Preprocessing::of(&self.net, size.into()),
             // Only of registered networks it is known what they were trained on.
-            labels: if self.name.is_some() && self.net.classes == 1000 { labels::imagenet() } else { Vec::new() },
+            labels: if self.name.is_some() && classes == Some(1000) { labels::imagenet() } else { Vec::new() },
             licence: self.licence.clone().filter(|_| trained),
         }
     }

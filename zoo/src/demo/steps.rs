@@ -55,6 +55,9 @@ pub enum DemoError {
     /// The network does not fit its input.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The network could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] draw::DrawError),
 }
 
 /// The demonstration: its network and what that costs.
@@ -95,7 +98,7 @@ impl Demo {
 
     /// Draws the architecture; says what is to be seen and where it is.
     pub fn draw(&self) -> Result<(draw::Drawing, PathBuf), DemoError> {
-        let drawing = draw::Drawing::new(&self.net, SIZE, NAME, Some(&self.cost))?;
+        let drawing = draw::Drawing::new(&self.net.clone().into(), SIZE, NAME, Some(&self.cost))?;
         let path = self.folder.write(DRAWING, drawing.svg().as_bytes())?;
         Ok((drawing, path))
     }

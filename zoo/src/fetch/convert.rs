@@ -11,7 +11,7 @@ use bossnas_converter::onnx::Source;
 use bossnas_files::{AtomicFile, Digest, Sha256};
 use bossnas_hub::RegistryError;
 use bossnas_hub::cache::{Cache, CacheError, Derived};
-use bossnas_model::arch::BossNet;
+use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::weights::Weights;
 
 use crate::notes::Notes;
@@ -80,7 +80,7 @@ fn state_dict(
             .map_err(|mismatch| ConvertError::Misfit { network: network.to_string(), mismatch: Box::new(mismatch) })?;
     }
     let source = Source::StateDict(name.name().to_owned());
-    let notes = Notes::entries(network, &source);
+    let notes = Notes::entries(network.cloned().map(Architecture::BossNet).as_ref(), &source);
     let scratch = cache.blobs_folder().join(format!("{}.safetensors", name.name()));
     let file = AtomicFile::create(&scratch).map_err(SafetensorsWriteError::Write)?;
     let mut counted = Counted { file, digest: Sha256::new(), bytes: 0 };

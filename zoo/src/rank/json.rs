@@ -69,7 +69,7 @@ impl Head {
 
 /// The paths of one stage with their scores.
 #[derive(Deserialize)]
-pub(super) struct StageScores {
+pub(crate) struct StageScores {
     scores: Entries,
     /// From the best to the worst, if the writer says.
     order: Option<Vec<String>>,
@@ -77,7 +77,7 @@ pub(super) struct StageScores {
 
 impl StageScores {
     /// The scores of a file of one stage.
-    pub(super) fn read(source: &Source) -> Result<Vec<Entry>, RankError> {
+    pub(crate) fn read(source: &Source) -> Result<Vec<Entry>, RankError> {
         parse::<Self>(source)?.checked(source)
     }
 

@@ -25,6 +25,10 @@ pub use pairing::{Missing, Pair, Pairing, Sum, pair};
 pub use ratings::{Ratings, Stage};
 pub use source::{MAX_BYTES, MAX_ENTRIES};
 
+pub(crate) use json::StageScores;
+pub(crate) use source::Source;
+pub(crate) use space::path_of;
+
 /// A number and what it belongs to: a path through one stage, or an architecture, as a file writes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

@@ -14,7 +14,7 @@ pub const MAX_ENTRIES: usize = 1 << 20;
 
 /// A file of text, and its name for messages.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
 }
@@ -40,7 +40,7 @@ impl Form {
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, RankError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, RankError> {
         Self::read(&SourceFile::open(path)?)
     }
 
@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// The text without a byte order mark, which Windows programs put before it.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
     }
 

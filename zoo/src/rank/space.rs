@@ -4,7 +4,7 @@ use bossnas_model::arch::{ParseError, SearchPath};
 use bossnas_model::space::Space;
 
 /// The path that a text means, where one through `space` is expected.
-pub(super) fn path_of(space: Space, text: &str) -> Result<SearchPath, ParseError> {
+pub(crate) fn path_of(space: Space, text: &str) -> Result<SearchPath, ParseError> {
     if named(text).is_some() {
         return text.parse();
     }

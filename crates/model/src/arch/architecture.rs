@@ -37,6 +37,16 @@ impl Architecture {
     }
 }
 
+impl Architecture {
+    /// How many input pixels one pixel of the last map stands for, in each direction.
+    pub fn total_stride(&self) -> usize {
+        match self {
+            Self::BossNet(net) => net.total_stride(),
+            Self::Search(net) => Space::of(&net.path).total_stride(&net.path),
+        }
+    }
+}
+
 impl SearchPath {
     /// The network to retrain after a HyTra search: the operations grouped by scale, 0 for ResAtt and 1 for ResConv,
     /// with the options of [`BossNet::new`]. `None` for the other spaces, which have no such network.
@@ -57,10 +67,11 @@ impl SearchPath {
 impl SearchNet {
     /// The supernet. Fails for a base width that it cannot have.
     pub fn supernet(&self) -> Result<Space, SpaceError> {
-        Space::of(&self.path).with_base(self.base)
+        Ok(Space::of(&self.path).with_base(self.base)?.with_orientation(self.attention))
     }
 
-    /// [`SearchPath::to_bossnet`], of the same base width.
+    /// [`SearchPath::to_bossnet`], of the same base width. Its attention is the right way round whatever that of the search
+    /// was.
     pub fn to_bossnet(&self) -> Option<BossNet> {
         Some(BossNet { base: self.base, ..self.path.to_bossnet()? })
     }

@@ -75,6 +75,14 @@ impl BossNet {
 }
 
 impl Block {
+    /// `ResAtt` or `ResConv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ResAtt => "ResAtt",
+            Self::ResConv => "ResConv",
+        }
+    }
+
     /// 0 for ResAtt, 1 for ResConv.
     pub const fn digit(self) -> u8 {
         match self {

@@ -17,6 +17,8 @@ pub use bossnet::{MAX_BASE, MAX_BLOCKS, MAX_CLASSES, STEM_WIDTHS};
 pub use file::{ArchFile, ArchFileError};
 pub use text::ParseError;
 
+use crate::graph::Orientation;
+
 /// The two residual blocks of the BossNet family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Block {
@@ -119,6 +121,8 @@ pub struct SearchNet {
     pub path: SearchPath,
     /// Base width of the supernet: 64 as published ([`Space::with_base`](crate::space::Space::with_base)).
     pub base: usize,
+    /// Which way round its attention is; [`Orientation::Standard`] in spaces that have none.
+    pub attention: Orientation,
 }
 
 /// Any architecture that has a text form.

@@ -1,6 +1,7 @@
 //! Text of paths through the supernets: `hytra:5433/3230/0010/0000`, `mbconv:11/0110/0111/1100/0110`,
-//! `nats-c10:74/64/5` (read also as NATS-Bench writes it: `nats-c10:64:56:56:40:48`). One option may follow: `+base=16`,
-//! the base width of the supernet, where it is not 64.
+//! `nats-c10:74/64/5` (read also as NATS-Bench writes it: `nats-c10:64:56:56:40:48`). Options may follow: `+base=16`, the base
+//! width of the supernet, where it is not 64; for HyTra `+attention=transposed`, where attention is as the published search
+//! computes it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use super::stages::{self, Digit, Layers, Layout};
 use super::text::{Cursor, ParseError, quote};
 use super::{Architecture, MAX_BASE, NatsData, SearchNet, SearchPath};
+use crate::graph::Orientation;
 use crate::space::{DEFAULT_BASE, Space, hytra};
 
 /// What a path through `space` looks like.
@@ -36,23 +38,60 @@ pub(super) fn net(cursor: &mut Cursor<'_>, space: Space) -> Result<SearchNet, Pa
         Space::Mbconv(_) => mbconv(cursor, space)?,
         Space::Nats(nats) => SearchPath::Nats(nats.data(), widths(cursor, space)?),
     };
-    let base = if cursor.eat('+') { base(cursor, space)? } else { DEFAULT_BASE };
+    let mut net = SearchNet::from(path);
+    let mut seen = Vec::new();
+    while cursor.eat('+') {
+        option(cursor, space, &mut net, &mut seen)?;
+    }
     cursor.end(match space {
-        Space::Hytra(_) => "`+base=` or the end: a HyTra path has four stages",
+        Space::Hytra(_) => "an option (`+base=`, `+attention=`) or the end: a HyTra path has four stages",
         Space::Mbconv(_) => "`+base=` or the end: an MBConv path has five stages",
         Space::Nats(_) => "`+base=` or the end: a NATS path has five layers",
     })?;
-    Ok(SearchNet { path, base })
+    Ok(net)
 }
 
-/// Reads the only option, after its `+`.
-fn base(cursor: &mut Cursor<'_>, space: Space) -> Result<usize, ParseError> {
+/// Reads one option into `net`, after its `+`; `seen` are those that were read before.
+fn option(
+    cursor: &mut Cursor<'_>,
+    space: Space,
+    net: &mut SearchNet,
+    seen: &mut Vec<String>,
+) -> Result<(), ParseError> {
     let at = cursor.at();
     let name = cursor.word();
-    if name != "base" {
-        let expected = "the option base=";
-        return Err(if name.is_empty() { cursor.error(expected) } else { cursor.error_at(at, quote(&name), expected) });
+    if seen.contains(&name) {
+        return Err(cursor.error_at(at, format!("{} after another one", quote(&name)), "every option once"));
     }
+    match (name.as_str(), space) {
+        ("base", _) => net.base = base(cursor, space)?,
+        ("attention", Space::Hytra(_)) => net.attention = attention(cursor)?,
+        _ => {
+            let expected = match space {
+                Space::Hytra(_) => "an option: base= or attention=",
+                Space::Mbconv(_) | Space::Nats(_) => "the option base=",
+            };
+            let found = if name.is_empty() { None } else { Some(quote(&name)) };
+            return Err(found.map_or_else(|| cursor.error(expected), |found| cursor.error_at(at, found, expected)));
+        }
+    }
+    seen.push(name);
+    Ok(())
+}
+
+/// Reads which way round attention is, from the `=` on.
+fn attention(cursor: &mut Cursor<'_>) -> Result<Orientation, ParseError> {
+    const EXPECTED: &str = "`=standard` or `=transposed`";
+    if !cursor.eat('=') {
+        return Err(cursor.error(EXPECTED));
+    }
+    let at = cursor.at();
+    let name = cursor.word();
+    Orientation::from_name(&name).ok_or_else(|| cursor.error_at(at, quote(&name), "`standard` or `transposed`"))
+}
+
+/// Reads a base width, from the `=` on.
+fn base(cursor: &mut Cursor<'_>, space: Space) -> Result<usize, ParseError> {
     let step = space.base_step();
     if !cursor.eat('=') {
         return Err(cursor.error(format!("`=` and a base width from {step} to {MAX_BASE}")));
@@ -158,14 +197,20 @@ impl fmt::Display for SearchPath {
 
 impl From<SearchPath> for SearchNet {
     fn from(path: SearchPath) -> Self {
-        Self { path, base: DEFAULT_BASE }
+        Self { path, base: DEFAULT_BASE, attention: Orientation::Standard }
     }
 }
 
 impl fmt::Display for SearchNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.path.fmt(f)?;
-        if self.base == DEFAULT_BASE { Ok(()) } else { write!(f, "+base={}", self.base) }
+        if self.base != DEFAULT_BASE {
+            write!(f, "+base={}", self.base)?;
+        }
+        match self.attention {
+            Orientation::Standard => Ok(()),
+            Orientation::Transposed => write!(f, "+attention={}", self.attention.name()),
+        }
     }
 }
 

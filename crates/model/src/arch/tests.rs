@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
-use crate::space::hytra;
+use crate::graph::Orientation;
+use crate::space::{Space, hytra};
 
 fn parse(text: &str) -> Result<Architecture, ParseError> {
     text.parse()
@@ -60,9 +61,10 @@ fn architectures() -> impl Strategy<Value = Architecture> {
     let data = select(vec![NatsData::Cifar10, NatsData::Cifar100]);
     let nats = (data, [op(7), op(7), op(7), op(7), op(7)]).prop_map(|(data, path)| SearchPath::Nats(data, path));
     let paths = prop_oneof![hytra_paths(), mbconv, nats];
-    let nets = (paths, 1..=MAX_BASE / 8, 1..=8_usize).prop_map(|(path, eighths, fine)| {
+    let nets = (paths, 1..=MAX_BASE / 8, 1..=8_usize, any::<bool>()).prop_map(|(path, eighths, fine, transposed)| {
         let fine = if matches!(path, SearchPath::Hytra(_)) { fine } else { 8 };
-        SearchNet { path, base: (8 * eighths - 8) + fine }
+        let attention = if transposed && fine < 8 { Orientation::Transposed } else { Orientation::Standard };
+        SearchNet { path, base: (8 * eighths - 8) + fine, attention }
     });
     prop_oneof![bossnets().prop_map(Architecture::BossNet), nets.prop_map(Architecture::Search)]
 }
@@ -200,17 +202,21 @@ fn an_error_names_the_character_and_what_was_expected() {
         ("nats-c10:64:41:56:40:48", "column 13: found `41`, expected a multiple of 8 from 8 to 64"),
         (
             "hytra:5433/3230/0010/0000/",
-            "column 26: found `/`, expected `+base=` or the end: a HyTra path has four stages",
+            "column 26: found `/`, expected an option (`+base=`, `+attention=`) or the end: a HyTra path has four stages",
         ),
-        ("hytra:5433/3230/0010/0000+silu", "column 27: found `silu`, expected the option base="),
+        ("hytra:5433/3230/0010/0000+silu", "column 27: found `silu`, expected an option: base= or attention="),
+        (
+            "hytra:5433/3230/0010/0000+base=8+base=8",
+            "column 34: found `base` after another one, expected every option once",
+        ),
+        ("hytra:5433/3230/0010/0000+attention=odd", "column 37: found `odd`, expected `standard` or `transposed`"),
+        ("hytra:5433/3230/0010/0000+attention", "column 36: found the end, expected `=standard` or `=transposed`"),
+        ("nats-c10:74/64/5+attention=standard", "column 18: found `attention`, expected the option base="),
         ("hytra:5433/3230/0010/0000+base=513", "column 32: found `513`, expected a base width from 1 to 512"),
         ("mbconv:11/0110/0111/1100/0110+base", "column 35: found the end, expected `=` and a base width from 8 to 512"),
         ("mbconv:11/0110/0111/1100/0110+base=12", "column 36: found `12`, expected a multiple of 8 from 8 to 512"),
         ("nats-c10:64:40:56:40:48+base=4", "column 30: found `4`, expected a base width from 8 to 512"),
-        (
-            "nats-c10:74/64/5+base=8+base=8",
-            "column 24: found `+`, expected `+base=` or the end: a NATS path has five layers",
-        ),
+        ("nats-c10:74/64/5+base=8+base=8", "column 25: found `base` after another one, expected every option once"),
         ("nats-c10:64:40:56:40", "column 21: found the end, expected `:` and width 5 of 5"),
     ];
     for (text, expected) in cases {
@@ -261,6 +267,18 @@ fn a_searched_path_keeps_its_base_width() {
     assert_eq!(parse("nats-c10:64:40:56:40:48+base=8").unwrap().to_string(), "nats-c10:74/64/5+base=8");
     let refused = "hytra:5433/3230/0010/0000+base=16".parse::<SearchPath>().unwrap_err();
     assert_eq!(refused.to_string(), "column 26: found `+`, expected the end: a path alone has no options");
+}
+
+#[test]
+fn a_searched_path_says_which_way_round_its_attention_is() {
+    let text = "hytra:5433/3230/0010/0000+base=16+attention=transposed";
+    let net: SearchNet = "hytra:5433/3230/0010/0000+attention=transposed+base=16".parse().unwrap();
+    assert_eq!(net.to_string(), text);
+    let Space::Hytra(space) = net.supernet().unwrap() else { panic!() };
+    assert_eq!(space.orientation(), Orientation::Transposed);
+    assert_ne!(parse(text).unwrap().graph(), parse("hytra:5433/3230/0010/0000+base=16").unwrap().graph());
+    let spelled_out = parse("hytra:5433/3230/0010/0000+attention=standard").unwrap();
+    assert_eq!(spelled_out.to_string(), "hytra:5433/3230/0010/0000");
 }
 
 #[test]

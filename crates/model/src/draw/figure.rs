@@ -89,10 +89,12 @@ pub(super) fn shortcut(svg: &mut Svg, skip: Skip, (left, y): (f64, f64), (w, h):
     }
 }
 
-/// The outline of a block: a rectangle for ResConv, a hexagon for ResAtt.
+/// The outline of a block: a hexagon for ResAtt, a rectangle for all others.
 pub(super) fn shape(svg: &mut Svg, kind: Kind, (left, y): (f64, f64), (w, h): (f64, f64)) {
     match kind {
-        Kind::ResConv { .. } => panel(svg, "conv", (left, y - h / 2.0), (w, h), w / 13.0),
+        Kind::ResConv { .. } | Kind::Bottleneck { .. } | Kind::Cell { .. } | Kind::Reduction { .. } => {
+            panel(svg, "conv", (left, y - h / 2.0), (w, h), w / 13.0);
+        }
         Kind::ResAtt { .. } => {
             let cut = w / 6.5;
             let (cut_at, half, flat) = (At(cut), At(h / 2.0), At(w - 2.0 * cut));
@@ -107,6 +109,9 @@ fn label(svg: &mut Svg, kind: Kind, x: f64, y: f64, small: bool) {
     let (letter, word, class) = match kind {
         Kind::ResConv { .. } => ("C", "Conv", "on-conv middle"),
         Kind::ResAtt { .. } => ("A", "Att", "on-att middle"),
+        Kind::Bottleneck { .. } => ("M", "MB", "on-conv middle"),
+        Kind::Cell { .. } => ("C", "Cell", "on-conv middle"),
+        Kind::Reduction { .. } => ("R", "Reduce", "on-conv middle"),
     };
     let strong = format!("strong {class}");
     if small {
@@ -126,6 +131,14 @@ fn label(svg: &mut Svg, kind: Kind, x: f64, y: f64, small: bool) {
             write(svg, &strong, x, y - 4.0, word);
             let heads = format!("{heads} head{}", if heads == 1 { "" } else { "s" });
             write(svg, &format!("tiny {class}"), x, y + 10.5, &heads);
+        }
+        Kind::Bottleneck { expansion, kernel } => {
+            write(svg, &strong, x, y - 3.0, &format!("{word}{expansion}"));
+            write(svg, &small_type, x, y + 13.0, &format!("{kernel} × {kernel}"));
+        }
+        Kind::Cell { width } | Kind::Reduction { width } => {
+            write(svg, &strong, x, y - 3.0, word);
+            write(svg, &small_type, x, y + 13.0, &width.to_string());
         }
     }
 }

@@ -12,14 +12,13 @@ mod style;
 #[cfg(test)]
 mod tests;
 
-pub use describe::{Body, Drawing, Kind, Residual, Row, Skip, Totals, Unit};
+pub use describe::{Body, DrawError, Drawing, Kind, Projection, Residual, Row, Skip, Totals, Unit};
 
-use crate::arch::BossNet;
+use crate::arch::Architecture;
 use crate::cost::Cost;
-use crate::shape::ShapeError;
 
-/// Draws `net` for an input of `size` (height, width). `name` is the title, any text; with `cost` (at that size) the
+/// Draws `net`, a BossNet or a path through a supernet, for an input of `size` (height, width). `name` is the title, any text; with `cost` (at that size) the
 /// caption has parameters and multiply-adds, and each stage its share of them.
-pub fn svg(net: &BossNet, size: [usize; 2], name: &str, cost: Option<&Cost>) -> Result<String, ShapeError> {
+pub fn svg(net: &Architecture, size: [usize; 2], name: &str, cost: Option<&Cost>) -> Result<String, DrawError> {
     Ok(Drawing::new(net, size, name, cost)?.svg())
 }

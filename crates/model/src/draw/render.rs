@@ -1,6 +1,6 @@
 //! The layout: title, figures, one card a row, legend.
 
-use super::describe::{Body, Drawing, Kind, Residual, Row, Skip, Unit};
+use super::describe::{Body, Drawing, Kind, Projection, Residual, Row, Skip, Unit};
 use super::element::{At, Svg};
 use super::figure::{
     BLOCK_H, BLOCK_W, SKIP_RISE, SMALL_H, SMALL_W, arrow_down, arrow_right, badge, block, line, panel, path, shape,
@@ -33,6 +33,8 @@ const IMAGE_H: f64 = 84.0;
 const LINE_GAP: f64 = 22.0;
 /// Blocks that a stage may have before it is drawn in small ones.
 const LARGE_BLOCKS: usize = 27;
+/// Blocks of a line where the map shrinks between them.
+const STRIDED_PER_LINE: usize = 6;
 /// Side of the largest front of a slab.
 const SLAB_FRONT: f64 = 56.0;
 /// Depth of the deepest slab.
@@ -96,12 +98,10 @@ impl Drawing {
 
     /// The numbers of the whole network.
     fn figures(&self, svg: &mut Svg, y: f64) {
-        let conv = self.blocks().filter(|b| matches!(b.kind, Kind::ResConv { .. })).count();
-        let att = self.blocks().count() - conv;
         let [h, w] = self.input;
         let mut tiles = vec![
             (format!("{h} × {w}"), "input, height × width".to_owned()),
-            (plural(conv + att, "block"), format!("{conv} ResConv, {att} ResAtt")),
+            (plural(self.blocks().count(), "block"), self.kinds()),
         ];
         if let Some(totals) = self.totals {
             tiles.push((short(totals.params), "parameters".to_owned()));
@@ -114,6 +114,19 @@ impl Drawing {
             write(svg, "number", x + 16.0, y + 30.0, number);
             write(svg, "small quiet", x + 16.0, y + 50.0, what);
         }
+    }
+
+    /// How many blocks there are of each kind.
+    fn kinds(&self) -> String {
+        let count = |name: &str| self.blocks().filter(|block| block.kind.name() == name).count();
+        let families = [&["ResConv", "ResAtt"][..], &["MBConv"], &["cell", "reduction"]];
+        // The other kind of a family is worth a word where there is none of it.
+        let family = families.into_iter().find(|names| names.iter().any(|name| count(name) > 0)).unwrap_or(families[0]);
+        let spelled = |name: &&str| match *name {
+            "cell" | "reduction" => plural(count(name), name),
+            name => format!("{} {name}", count(name)),
+        };
+        family.iter().map(spelled).collect::<Vec<_>>().join(", ")
     }
 
     fn row(&self, svg: &mut Svg, row: &Row, y: f64, height: f64) {
@@ -165,6 +178,15 @@ impl Drawing {
         if has(|b| matches!(b.kind, Kind::ResAtt { .. })) {
             entries.push(Entry::Att);
         }
+        if has(|b| matches!(b.kind, Kind::Bottleneck { .. })) {
+            entries.push(Entry::Bottleneck);
+        }
+        if has(|b| matches!(b.kind, Kind::Cell { .. })) {
+            entries.push(Entry::Cell);
+        }
+        if has(|b| matches!(b.kind, Kind::Reduction { .. })) {
+            entries.push(Entry::Reduction);
+        }
         if has(|b| b.skip == Skip::Identity) {
             entries.push(Entry::Identity);
         }
@@ -184,7 +206,7 @@ impl Drawing {
             let x = MARGIN + 20.0 + if index % 2 == 0 { 0.0 } else { 448.0 };
             let top = y + 40.0 + 50.0 * (index / 2) as f64;
             entry.draw(svg, x + 22.0, top);
-            let [title, detail] = entry.words(self.shortcut);
+            let [title, detail] = entry.words(self.projection);
             write(svg, "strong", x + 62.0, top - 3.0, title);
             write(svg, "small quiet", x + 62.0, top + 14.0, detail);
         }
@@ -218,9 +240,11 @@ struct Grid {
 }
 
 impl Grid {
-    fn of(blocks: usize) -> Self {
-        let small = blocks > LARGE_BLOCKS;
+    fn of(blocks: &[Residual]) -> Self {
+        let small = blocks.len() > LARGE_BLOCKS;
         let (size, per_line) = if small { ((SMALL_W, SMALL_H), 14) } else { ((BLOCK_W, BLOCK_H), 9) };
+        // A stride between two blocks needs room for its sign.
+        let per_line = if strides_within(blocks) { STRIDED_PER_LINE } else { per_line };
         let pitch = (LAST_X - FIRST_X + 12.0) / per_line as f64;
         Self { small, per_line, pitch, size, line: size.1 + SKIP_RISE + LINE_GAP }
     }
@@ -240,11 +264,16 @@ impl Grid {
     }
 }
 
+/// Whether the map shrinks behind the first block.
+fn strides_within(blocks: &[Residual]) -> bool {
+    blocks.iter().skip(1).any(|block| block.stride > 1)
+}
+
 fn card_height(row: &Row) -> f64 {
     match &row.body {
         Body::Image => IMAGE_H,
         Body::Layers(_) => CARD_H,
-        Body::Blocks(blocks) => Grid::of(blocks.len()).height(blocks.len()),
+        Body::Blocks(blocks) => Grid::of(blocks).height(blocks.len()),
     }
 }
 
@@ -259,8 +288,8 @@ fn layer_row(svg: &mut Svg, row: &Row, layers: &[[String; 2]], y: f64) {
     const WIDTH: f64 = 126.0;
     const PITCH: f64 = WIDTH + 26.0;
     entry(svg, y, row.stride, FIRST_X);
-    // An empty stage is one convolution: the dashes say that something one might expect is not there.
-    let class = if layers.len() == 1 { "layer hollow" } else { "layer" };
+    // An empty stage is one convolution of stride 2: the dashes say that something one might expect is not there.
+    let class = if layers.len() == 1 && row.stride > 1 { "layer hollow" } else { "layer" };
     for (index, [title, detail]) in layers.iter().enumerate() {
         let x = FIRST_X - 10.0 + index as f64 * PITCH;
         if index > 0 {
@@ -274,7 +303,7 @@ fn layer_row(svg: &mut Svg, row: &Row, layers: &[[String; 2]], y: f64) {
 }
 
 fn block_rows(svg: &mut Svg, row: &Row, blocks: &[Residual], top: f64) {
-    let grid = Grid::of(blocks.len());
+    let grid = Grid::of(blocks);
     let lines = blocks.len().div_ceil(grid.per_line);
     let step = grid.pitch;
     for (index, part) in blocks.chunks(grid.per_line).enumerate() {
@@ -286,9 +315,11 @@ fn block_rows(svg: &mut Svg, row: &Row, blocks: &[Residual], top: f64) {
         line(svg, (if index == 0 { FIRST_X - 14.0 } else { FIRST_X - 20.0 }, y), (last + 5.0, y));
         arrow_right(svg, FIRST_X - 7.0, y);
         for (position, residual) in part.iter().enumerate() {
-            let stride = if index == 0 && position == 0 { row.stride } else { 1 };
-            let about = about(row, residual, stride);
-            block(svg, residual, &about, FIRST_X + position as f64 * step, y, grid.small);
+            let left = FIRST_X + position as f64 * step;
+            if residual.stride > 1 && (index, position) != (0, 0) {
+                stride_chip(svg, left - (step - grid.size.0) / 2.0, y, residual.stride);
+            }
+            block(svg, residual, &about(residual), left, y, grid.small);
         }
         if index + 1 < lines {
             turn(svg, (last + 5.0, y), grid.y(top, index + 1, lines), grid.size.1);
@@ -312,12 +343,17 @@ fn turn(svg: &mut Svg, (x, y): (f64, f64), next: f64, block_height: f64) {
 }
 
 /// What a reader is told who rests on a block.
-fn about(row: &Row, residual: &Residual, stride: usize) -> String {
-    let [c, h, w] = row.map;
+fn about(residual: &Residual) -> String {
+    let &Residual { stride, map: [c, h, w], .. } = residual;
     let kind = match residual.kind {
         Kind::ResConv { width, se: false } => format!("ResConv, {width} wide"),
         Kind::ResConv { width, se: true } => format!("ResConv, {width} wide, with squeeze-and-excitation"),
         Kind::ResAtt { heads, head_width } => format!("ResAtt, {} of {head_width} channels", plural(heads, "head")),
+        Kind::Bottleneck { expansion, kernel } => {
+            format!("MBConv, {expansion} times as wide inside, {kernel} × {kernel}")
+        }
+        Kind::Cell { width } => format!("cell, {width} wide"),
+        Kind::Reduction { width } => format!("reduction, {width} wide"),
     };
     let skip = match residual.skip {
         Skip::Identity => "identity shortcut",
@@ -331,6 +367,9 @@ fn about(row: &Row, residual: &Residual, stride: usize) -> String {
 enum Entry {
     Conv,
     Att,
+    Bottleneck,
+    Cell,
+    Reduction,
     Identity,
     Projected,
     SqueezeExcite,
@@ -338,7 +377,7 @@ enum Entry {
 }
 
 impl Entry {
-    fn words(self, form: Shortcut) -> [&'static str; 2] {
+    fn words(self, form: Projection) -> [&'static str; 2] {
         match self {
             Self::Conv => {
                 ["ResConv, with its width", "Conv 1 × 1, depth-wise 3 × 3, 3 × 3, then 1 × 1 to 4 × the width"]
@@ -346,13 +385,21 @@ impl Entry {
             Self::Att => {
                 ["ResAtt, with its number of heads", "Conv 1 × 1, depth-wise 3 × 3, self-attention, then conv 1 × 1"]
             }
+            Self::Bottleneck => {
+                ["MBConv, with expansion and kernel", "Conv 1 × 1, depth-wise conv, squeeze-and-excitation, conv 1 × 1"]
+            }
+            Self::Cell => ["Cell, with its width", "Five convs 3 × 3 and a shortcut between four nodes"],
+            Self::Reduction => ["Reduction, with its width", "Conv 3 × 3 of stride 2, conv 3 × 3"],
             Self::Identity => ["Identity shortcut", "The input is added as it is"],
             Self::Projected => match form {
-                Shortcut::AvgPool => {
+                Projection::Form(Shortcut::AvgPool) => {
                     ["Projected shortcut", "Mean of 2 × 2 where the map is halved, conv 1 × 1, no activation"]
                 }
-                Shortcut::Plain => {
+                Projection::Form(Shortcut::Plain) => {
                     ["Projected shortcut", "Conv 3 × 3 of stride 2 (1 × 1 where the map stays), activation"]
+                }
+                Projection::Widened => {
+                    ["Projected shortcut", "Mean of 2 × 2 where the map is halved, conv 1 × 1 to the width"]
                 }
             },
             Self::SqueezeExcite => ["Squeeze-and-excitation", "Scales each channel by what the whole map holds"],
@@ -373,6 +420,16 @@ impl Entry {
                 let (at, size) = small(36.0);
                 shape(svg, Kind::ResAtt { heads: 0, head_width: 0 }, at, size);
                 write(svg, "strong on-att middle", x, y + 4.6, "A");
+            }
+            Self::Bottleneck | Self::Cell | Self::Reduction => {
+                let (kind, letter) = match self {
+                    Self::Bottleneck => (Kind::Bottleneck { expansion: 0, kernel: 0 }, "MB"),
+                    Self::Cell => (Kind::Cell { width: 0 }, "C"),
+                    _ => (Kind::Reduction { width: 0 }, "R"),
+                };
+                let (at, size) = small(36.0);
+                shape(svg, kind, at, size);
+                write(svg, "strong on-conv middle", x, y + 4.6, letter);
             }
             Self::Identity | Self::Projected => {
                 let skip = if matches!(self, Self::Identity) { Skip::Identity } else { Skip::Projected };

@@ -16,6 +16,8 @@ const LAYERS: [usize; SEARCHED_STAGES + 1] = [2, 4, 4, 4, 4, 1];
 const WIDTHS: [usize; SEARCHED_STAGES + 1] = [3, 5, 10, 14, 24, 40];
 /// Strides of the first layers of the stages.
 const STRIDES: [usize; SEARCHED_STAGES + 1] = [2, 2, 2, 1, 2, 1];
+/// Pixels of the image that a pixel of the features stands for: 2 by the stem, the rest by the searched stages.
+pub(super) const TOTAL_STRIDE: usize = 2 * 2 * 2 * 2 * 2;
 /// Output widths of the stem's two blocks in eighths of the base width: 32, 16.
 const STEM_WIDTHS: [usize; 2] = [4, 2];
 
@@ -26,7 +28,7 @@ pub struct Mbconv {
 }
 
 /// Expansion and kernel of an operation.
-const fn bottleneck(op: u8) -> (usize, usize) {
+pub(super) const fn bottleneck(op: u8) -> (usize, usize) {
     match op {
         0 => (6, 3),
         1 => (6, 5),

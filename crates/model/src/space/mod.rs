@@ -7,7 +7,7 @@
 //!
 //! Names are those of the published siamese state dict without the side that it puts before them (`online_`,
 //! `target_`): `backbone.` and `necks.{stage}.`, for NATS-Bench `channels_fix.{stage}.{operation}.`; `heads.{stage}.` has
-//! no side. Stages and layers count from 0 in arguments and names, from 1 in errors.
+//! no side; [`Side::name`] puts it there. Stages and layers count from 0 in arguments and names, from 1 in errors.
 
 pub mod hytra;
 mod mbconv;
@@ -15,12 +15,14 @@ mod nats;
 mod parameters;
 mod path;
 mod projection;
+mod side;
 
 pub use hytra::Hytra;
 pub use mbconv::Mbconv;
 pub use nats::Nats;
 pub use parameters::SharedParam;
 pub use path::PathError;
+pub use side::Side;
 
 use std::fmt;
 use std::str::FromStr;
@@ -243,6 +245,34 @@ impl Space {
             Self::Hytra(_) => hytra::OPS,
             Self::Mbconv(_) => mbconv::OPS,
             Self::Nats(_) => nats::OPS,
+        }
+    }
+
+    /// What operation `op` is, in a word or two: `ResAtt@14` for an image of 224 x 224, `MB6 5x5`, `40 wide`.
+    pub fn operation(&self, op: u8) -> String {
+        match self {
+            Self::Hytra(_) => format!("{}@{}", hytra::block(op).name(), hytra::side(hytra::scale(op))),
+            Self::Mbconv(_) => {
+                let (expansion, kernel) = mbconv::bottleneck(op);
+                format!("MB{expansion} {kernel}x{kernel}")
+            }
+            Self::Nats(space) => format!("{} wide", space.width(op)),
+        }
+    }
+
+    /// How many pixels of the image one pixel of a path's features stands for, in each direction.
+    ///
+    /// # Panics
+    /// For a path of another space.
+    pub fn total_stride(&self, path: &SearchPath) -> usize {
+        assert_eq!(path.space(), self.name(), "a path of another space");
+        match self {
+            Self::Hytra(_) => {
+                let last = path.stages().last().and_then(|ops| ops.last()).copied().unwrap_or(0);
+                4 << (hytra::FIRST_DEPTH - 1 - hytra::scale(last))
+            }
+            Self::Mbconv(_) => mbconv::TOTAL_STRIDE,
+            Self::Nats(_) => nats::TOTAL_STRIDE,
         }
     }
 

@@ -10,6 +10,9 @@ use crate::layers::{Conv, Layers, Map};
 /// Number of operations, that is of widths: eighths of the base width.
 pub(super) const OPS: u8 = 8;
 
+/// Pixels of the image that a pixel of the features stands for: two reductions halve the map.
+pub(super) const TOTAL_STRIDE: usize = 4;
+
 /// Edges of a cell that are convolutions; number 3 is the shortcut.
 const CELL_CONVS: [usize; 5] = [0, 1, 2, 4, 5];
 

@@ -1,32 +1,8 @@
 //! The parts of a supernet, and which of them paths need.
 
 use bossnas_model::graph::Graph;
+pub use bossnas_model::space::Side;
 use bossnas_model::space::{PathError, Space};
-
-/// One of the two supernets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The one that is trained, with predictors.
-    Online,
-    /// The one that follows.
-    Target,
-}
-
-impl Side {
-    /// A parameter's name in the siamese state dict: predictors have no side.
-    pub fn name(self, relative: &str) -> String {
-        match self {
-            _ if relative.starts_with("heads.") => relative.to_owned(),
-            Self::Online => format!("online_{relative}"),
-            Self::Target => format!("target_{relative}"),
-        }
-    }
-
-    /// Whether a siamese name is of this side.
-    pub fn owns(self, name: &str) -> bool {
-        name.starts_with("target_") == (self == Self::Target)
-    }
-}
 
 /// A part of a supernet that runs as a whole. Stages and layers count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

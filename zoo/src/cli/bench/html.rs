@@ -94,7 +94,7 @@ fn drawings(document: &Document) -> Vec<(String, String)> {
 }
 
 fn drawing(name: &str, text: &str, size: [usize; 2]) -> Option<String> {
-    let Ok(Architecture::BossNet(net)) = text.parse() else { return None };
-    let cost = cost(&net.graph(), size[0], size[1]).ok()?;
+    let net: Architecture = text.parse().ok()?;
+    let cost = cost(&net.graph().ok()?, size[0], size[1]).ok()?;
     draw::svg(&net, size, name, Some(&cost)).ok()
 }

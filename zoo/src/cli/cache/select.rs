@@ -19,9 +19,9 @@ pub(super) fn select<'i>(
             Entry::DataSet(set) => (&set.name, set.files.as_slice(), Vec::new()),
             Entry::Checkpoint(checkpoint) => {
                 let models = registry.models_of(&checkpoint.name).map(exported::export_name);
-                let exports: Vec<Option<String>> = models.collect::<anyhow::Result<_>>()?;
+                let exports: Vec<String> = models.collect::<anyhow::Result<_>>()?;
                 let files: &[RemoteFile] = std::slice::from_ref(&checkpoint.file);
-                (&checkpoint.name, files, exports.into_iter().flatten().collect())
+                (&checkpoint.name, files, exports)
             }
         };
         let is_own = |entry: &&StoredEntry| {

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use bossnas_converter::checkpoint::Choice;
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, MAX_OPSET, MIN_OPSET};
-use bossnas_hub::Registry;
+use bossnas_hub::{Registry, Resolved};
+use bossnas_model::space::Side;
 use bossnas_report::Failure;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use self::plan::Plan;
@@ -17,6 +19,7 @@ use super::context::Context;
 use super::size::Size;
 use super::state_dict::StateDictArg;
 use super::subject::Subject;
+use super::{model, searched};
 
 /// Write networks as ONNX files, verified
 ///
@@ -25,6 +28,11 @@ use super::subject::Subject;
 /// Batch norms and the scale of attention are folded into the weights. Before a file gets its name it is loaded by tract
 /// and compared with a float64 evaluation of the network; one that differs is kept as NAME.rejected.onnx and the command
 /// ends with exit code 3.
+///
+/// A run folder of `bossnas-train search` gives a path of its supernet as a feature extractor, whose output is `features`: the
+/// path that the search has found, or any with --path, with the weights of the last checkpoint and attention as the search
+/// computes it. They are supernet weights, not retrained, and the file says so. Batch norms have the running statistics of the
+/// checkpoint, gathered over all paths that were trained: they are not estimated again for this one.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Examples:
@@ -35,10 +43,13 @@ use super::subject::Subject;
   bossnas-zoo export BossNet-T1 --checkpoint t1.pth --state-dict model --size 256x320 --batch 8 --opset 18
   bossnas-zoo export bossnet:1/0/1/0+silu+se+base=16+classes=10 --seed 7 -o tiny.onnx
   bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth --safetensors
+  bossnas-zoo export runs/hytra
+  bossnas-zoo export runs/hytra --path 5433/3230/0010/0000 --side target -o features.onnx
+  bossnas-zoo export nats-c10:64:40:56:40:48 --seed 1
 
 A file is called <name>-<height>x<width>-b<batch>.onnx unless -o names it.")]
 pub(crate) struct Args {
-    /// Names from `bossnas-zoo list`, architectures, arch.json files or checkpoints
+    /// Names from `bossnas-zoo list`, architectures, arch.json files, checkpoints or run folders of searches
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Take the weights from this file; without MODEL its network is recognised
@@ -52,6 +63,17 @@ pub(crate) struct Args {
         help = "Which weights of a training checkpoint: auto takes model_ema where there is one"
     )]
     state_dict: StateDictArg,
+    #[arg(
+        long,
+        value_name = "P",
+        requires = "models",
+        conflicts_with = "checkpoint",
+        help = "Of a run folder: the path to export, such as 5433/3230/0010/0000 [default: what the search has found]"
+    )]
+    path: Option<String>,
+    #[arg(long, value_name = "SIDE", requires = "models", hide_possible_values = true, value_parser = side_parser(),
+          help = "Of a run folder: the supernet whose weights are taken, online (which is trained) or target (which follows) [default: online]")]
+    side: Option<Side>,
     /// Write ONNX (what happens without any of the two)
     #[arg(long, conflicts_with = "safetensors")]
     onnx: bool,
@@ -96,6 +118,10 @@ fn parse_batch(text: &str) -> Result<Batch, String> {
     batch.map(Batch::Fixed).ok_or_else(|| format!("expected `dynamic` or a number from 1 to {MAX_BATCH}"))
 }
 
+fn side_parser() -> impl TypedValueParser<Value = Side> {
+    PossibleValuesParser::new(Side::ALL.map(Side::as_str)).try_map(|name| Side::from_name(&name).ok_or("no such side"))
+}
+
 #[derive(Serialize)]
 struct Document {
     files: Vec<FileReport>,
@@ -107,17 +133,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let subjects = match (args.models.as_slice(), &args.checkpoint) {
         ([], None) => fetched(&registry)?,
         ([], Some(path)) => vec![Subject::of_checkpoint(&registry, path, choice)?],
-        (models, _) => models
-            .iter()
-            .map(|text| Subject::find(&registry, text, choice))
-            .collect::<anyhow::Result<Vec<Subject>>>()?,
+        (models, _) => {
+            models.iter().map(|text| subject(args, &registry, text)).collect::<anyhow::Result<Vec<Subject>>>()?
+        }
     };
     for line in subjects.iter().flat_map(|subject| &subject.assumed) {
         context.console.note(line);
     }
-    let untrained = |subject: &&Subject| subject.stored.is_none() && subject.checkpoint.is_none();
+    let has_weights = |subject: &Subject| subject.stored.is_some() || subject.checkpoint.is_some();
     if args.checkpoint.is_none() && args.seed.is_none() {
-        for name in subjects.iter().filter(untrained).filter_map(|subject| subject.name.as_deref()) {
+        for name in subjects.iter().filter(|it| !has_weights(it)).filter_map(|subject| subject.name.as_deref()) {
             context
                 .console
                 .note(format_args!("{name} was not fetched: its weights are untrained (`bossnas-zoo fetch {name}`)"));
@@ -145,6 +170,25 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         context.console.json("export", &document)?;
     }
     rejected.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// What a MODEL stands for.
+fn subject(args: &Args, registry: &Registry, text: &str) -> anyhow::Result<Subject> {
+    match model::find(registry, text)? {
+        Resolved::Run(path) => {
+            if args.checkpoint.is_some() {
+                let message = format!("the run folder `{text}` and --checkpoint exclude each other");
+                return Err(Failure::usage(message).hint("give the path as MODEL, `hytra:...`").into());
+            }
+            Subject::of_run(searched::open(&path)?, args.path.as_deref(), args.side.unwrap_or(Side::Online))
+        }
+        _ if args.path.is_some() || args.side.is_some() => {
+            let option = if args.path.is_some() { "--path" } else { "--side" };
+            let message = format!("{option} is for run folders of searches, and `{text}` is none");
+            Err(Failure::usage(message).hint("a path alone is a MODEL too: `hytra:5433/3230/0010/0000`").into())
+        }
+        _ => Subject::find(registry, text, args.state_dict.into()),
+    }
 }
 
 /// Every model whose weights are on this machine.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Choice, write_safetensors};
 use bossnas_converter::onnx::{Options, Source};
+use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
-use bossnas_model::weights::{SharedWeights, Weights};
+use bossnas_model::weights::{Cut, SharedWeights, Weights};
 use bossnas_report::Failure;
 use bossnas_zoo::export::{ExportError, Job, export};
 use bossnas_zoo::notes::Notes;
@@ -57,7 +58,7 @@ impl<'a> Plan<'a> {
         let given = args.checkpoint.as_deref().or(subject.checkpoint.as_deref());
         let Origin { weights, source, stored } = subject.origin(given, choice, args.seed)?;
         let mut report =
-            if args.safetensors { self.safetensors(&*weights, &source) } else { self.onnx(args, weights, source) }?;
+            if args.safetensors { self.safetensors(weights, &source) } else { self.onnx(args, weights, source) }?;
         report.weights.trust = stored.map(Stored::trust);
         report.weights.unconfirmed = stored.is_some_and(|stored| stored.unconfirmed().is_some());
         Ok(report)
@@ -81,18 +82,24 @@ impl<'a> Plan<'a> {
         Ok(report)
     }
 
-    fn safetensors(&self, weights: &dyn Weights, source: &Source) -> anyhow::Result<FileReport> {
+    fn safetensors(&self, weights: SharedWeights, source: &Source) -> anyhow::Result<FileReport> {
         let start = Instant::now();
         let notes = Notes::entries(Some(&self.subject.net), source);
-        write_safetensors(&self.target, weights, &weights.names(), &notes)?;
+        let weights = Cut::new(weights, &self.subject.net.graph()?);
+        write_safetensors(&self.target, &weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
         Ok(self.report("safetensors", source, bytes, start.elapsed()))
     }
 
     fn report(&self, format: &'static str, source: &Source, bytes: u64, time: Duration) -> FileReport {
-        let (state_dict, seed) = match source {
-            Source::StateDict(name) => (Some(name.clone()), None),
-            Source::Untrained { seed } => (None, Some(*seed)),
+        let (state_dict, seed, side) = match source {
+            Source::StateDict(name) => (Some(name.clone()), None, None),
+            Source::Untrained { seed } => (None, Some(*seed), None),
+            Source::Supernet(side) => (None, None, Some(side.as_str())),
+        };
+        let output = match self.subject.net {
+            Architecture::BossNet(_) => "logit",
+            Architecture::Search(_) => "feature",
         };
         FileReport {
             path: self.target.clone(),
@@ -102,14 +109,16 @@ impl<'a> Plan<'a> {
             bytes,
             weights: WeightsReport {
                 source: source.to_string(),
-                trained: state_dict.is_some(),
+                trained: seed.is_none(),
                 state_dict,
                 seed,
+                supernet_side: side,
                 sha256: None,
                 trust: None,
                 unconfirmed: false,
             },
             onnx: None,
+            output,
             seconds: time.as_secs_f64(),
         }
     }

@@ -23,6 +23,9 @@ pub(super) struct FileReport {
     pub(super) weights: WeightsReport,
     #[serde(flatten)]
     pub(super) onnx: Option<OnnxReport>,
+    /// What one number of its output is called.
+    #[serde(skip)]
+    pub(super) output: &'static str,
     pub(super) seconds: f64,
 }
 
@@ -33,6 +36,8 @@ pub(super) struct WeightsReport {
     pub(super) trained: bool,
     pub(super) state_dict: Option<String>,
     pub(super) seed: Option<u64>,
+    /// Of a search's supernet: the side that they are of. They were not retrained.
+    pub(super) supernet_side: Option<&'static str>,
     pub(super) sha256: Option<String>,
     /// Of weights that were fetched: why they are believed to be the right ones.
     pub(super) trust: Option<Trust>,
@@ -107,8 +112,8 @@ impl FileReport {
                 let images = if verification.images == 1 { "image" } else { "images" };
                 let word = if verification.passed { style.green("verified") } else { style.red("wrong") };
                 format!(
-                    "{word} in tract against float64: off by {:.1e} of the largest logit, {:.0e} is allowed ({} {images})",
-                    verification.error, verification.tolerance, verification.images
+                    "{word} in tract against float64: off by {:.1e} of the largest {}, {:.0e} is allowed ({} {images})",
+                    verification.error, self.output, verification.tolerance, verification.images
                 )
             }
         };
@@ -119,9 +124,10 @@ impl FileReport {
         let verification = self.onnx.as_ref()?.verification.as_ref().filter(|verification| !verification.passed)?;
         let place = verification.first_difference.as_ref().map_or_else(String::new, |v| format!(", first in `{v}`"));
         let message = format!(
-            "the file computes something else than {}: off by {:.1e} of the largest logit{place}",
+            "the file computes something else than {}: off by {:.1e} of the largest {}{place}",
             self.name.as_deref().unwrap_or(&self.arch),
-            verification.error
+            verification.error,
+            self.output
         );
         Some(Failure::new(Exit::CheckFailed, message).hint(format!("it was kept as `{}`", self.path.display())))
     }

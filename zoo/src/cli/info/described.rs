@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, recognise};
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, StateDict, recognise};
 use bossnas_converter::onnx::OnnxModel;
 use bossnas_hub::{Model, Registry, Resolved};
-use bossnas_model::arch::{Architecture, BossNet};
+use bossnas_model::arch::Architecture;
 use bossnas_report::{Console, Failure};
 use bossnas_zoo::notes::Notes;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cli::file_kind::FileKind;
 use crate::cli::size::Size;
 use crate::cli::stored::{Stored, StoredReport};
-use crate::cli::{arch, list, model};
+use crate::cli::{arch, list, model, searched};
 
 /// A network and where it comes from.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ pub(super) struct Described {
     #[serde(skip)]
     pub(super) name: String,
     #[serde(skip)]
-    pub(super) net: BossNet,
+    pub(super) net: Architecture,
     #[serde(skip)]
     pub(super) size: Size,
     #[serde(flatten)]
@@ -79,26 +79,30 @@ impl Described {
     /// The network that `text` means.
     pub(super) fn find(text: &str, registry: &Registry, console: Console) -> anyhow::Result<Self> {
         match model::find(registry, text)? {
-            Resolved::Architecture(arch) => Self::of_architecture(arch.to_string(), arch),
+            Resolved::Architecture(arch) => Ok(Self::of_architecture(arch.to_string(), arch)),
             Resolved::Registered(model) => Self::of_model(model),
+            Resolved::Run(path) => {
+                let run = searched::open(&path)?;
+                let size = Size::square(run.checkpoint.image_size);
+                Ok(Self { size, ..Self::of_architecture(text.to_owned(), searched::found(&run)?.into()) })
+            }
             Resolved::File(path) => match FileKind::of(&path)? {
-                FileKind::ArchJson => Self::of_architecture(text.to_owned(), arch::read(&path)?.arch),
+                FileKind::ArchJson => Ok(Self::of_architecture(text.to_owned(), arch::read(&path)?.arch)),
                 FileKind::Onnx => Self::of_onnx(&path),
                 FileKind::Checkpoint => Self::of_checkpoint(&path, registry, console),
             },
         }
     }
 
-    fn of_architecture(name: String, arch: Architecture) -> anyhow::Result<Self> {
-        let net = model::network(arch)?;
-        Ok(Self { name, net, size: Size::DEFAULT, origin: Origin::Architecture {} })
+    fn of_architecture(name: String, net: Architecture) -> Self {
+        Self { name, size: Size::of(&net), net, origin: Origin::Architecture {} }
     }
 
     fn of_model(model: &Model) -> anyhow::Result<Self> {
         let stored = Stored::of_model(model)?;
         Ok(Self {
             name: model.name.clone(),
-            net: model::network(model.arch.clone())?,
+            net: model.arch.clone(),
             size: Size::square(model.size),
             origin: Origin::Registered {
                 aliases: model.aliases.clone(),
@@ -133,7 +137,7 @@ impl Described {
         };
         Ok(Self {
             name: path.display().to_string(),
-            net: model::network(model.metadata.architecture)?,
+            net: model.metadata.architecture,
             size: Size { height, width },
             origin: Origin::Onnx { onnx },
         })
@@ -142,19 +146,16 @@ impl Described {
     fn of_checkpoint(path: &Path, registry: &Registry, console: Console) -> anyhow::Result<Self> {
         let checkpoint = Checkpoint::open(path)?;
         let state_dict = checkpoint.state_dict(Choice::Auto)?;
-        let mut recognised = recognise(&state_dict).map_err(|error| {
-            Failure::failed(format!("`{}`: {error}", path.display())).hint("`bossnas-zoo inspect` lists what is in it")
-        })?;
-        if let Some(net) = Notes::read(&checkpoint).network(&state_dict) {
-            recognised = Recognised { candidates: vec![net], no_trace: Vec::new() };
-        }
-        let undecided: Vec<String> = recognised.no_trace.iter().map(ToString::to_string).collect();
+        let (nets, undecided) = match Notes::read(&checkpoint).network(&state_dict) {
+            Some(net) => (vec![net], Vec::new()),
+            None => guesses(path, &state_dict)?,
+        };
         for line in &undecided {
             console.note(line);
         }
-        let models = model::names_of(registry, &recognised.candidates);
-        let candidates: Vec<String> = recognised.candidates.iter().map(ToString::to_string).collect();
-        let net = recognised.candidates.into_iter().next();
+        let models = model::names_of(registry, &nets);
+        let candidates: Vec<String> = nets.iter().map(ToString::to_string).collect();
+        let net = nets.into_iter().next();
         let net = net.ok_or_else(|| Failure::failed(format!("`{}` fits no network", path.display())))?;
         if candidates.len() > 1 {
             console.note(format_args!("shown as {net}"));
@@ -169,7 +170,7 @@ impl Described {
             undecided,
         };
         let origin = Origin::Checkpoint { weights };
-        Ok(Self { name: path.display().to_string(), net, size: Size::DEFAULT, origin })
+        Ok(Self { name: path.display().to_string(), size: Size::of(&net), net, origin })
     }
 
     /// What the summary says about the origin.
@@ -205,4 +206,13 @@ impl Described {
             }
         }
     }
+}
+
+/// The networks that weights fit, the likeliest first, and what they leave open.
+fn guesses(path: &Path, state_dict: &StateDict) -> anyhow::Result<(Vec<Architecture>, Vec<String>)> {
+    let Recognised { candidates, no_trace } = recognise(state_dict).map_err(|error| {
+        Failure::failed(format!("`{}`: {error}", path.display())).hint("`bossnas-zoo inspect` lists what is in it")
+    })?;
+    let nets = candidates.into_iter().map(Architecture::BossNet).collect();
+    Ok((nets, no_trace.iter().map(ToString::to_string).collect()))
 }

@@ -7,15 +7,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bossnas_files::write_file;
-use bossnas_model::arch::BossNet;
-use bossnas_model::cost::{Cost, cost};
+use bossnas_model::cost::cost;
 use bossnas_model::draw;
 use bossnas_report::units;
 use bossnas_zoo::parts::parts;
 use serde::Serialize;
 
 use self::described::Described;
-use self::tables::{Part, node_table, part_table, spell};
+use self::tables::{Part, Stage, node_table, part_table, stages};
 use super::context::Context;
 use super::model;
 use super::size::Size;
@@ -28,9 +27,10 @@ use super::size::Size;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  bossnas-zoo info BossNet-T0\n  bossnas-zoo info T1 --size 256 --json\n  \
                         bossnas-zoo info bossnet:1/1/11101/000100000+silu+se --svg t0.svg\n  \
-                        bossnas-zoo info checkpoint.pth\n  bossnas-zoo info model.onnx -v")]
+                        bossnas-zoo info checkpoint.pth\n  bossnas-zoo info hytra:5433/3230/0010/0000 --svg path.svg\n  bossnas-zoo info model.onnx -v")]
 pub(crate) struct Args {
-    /// A name from `bossnas-zoo list`, an architecture, an arch.json, a checkpoint, or an ONNX file of ours
+    /// A name from `bossnas-zoo list`, an architecture, an arch.json, a checkpoint, an ONNX file of ours, or the run folder of a
+    /// search that is through
     #[arg(value_name = "MODEL")]
     model: String,
     /// Size of the image; without it the model's own, or 224
@@ -62,15 +62,6 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Stage {
-    name: String,
-    blocks: Vec<&'static str>,
-    channels: usize,
-    height: usize,
-    width: usize,
-}
-
-#[derive(Serialize)]
 struct Port {
     name: String,
     dtype: &'static str,
@@ -90,19 +81,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let size = args.size.unwrap_or(described.size);
     let net = &described.net;
     model::check_size(net, &described.name, size)?;
-    let graph = net.graph();
+    let graph = net.graph()?;
     let cost = cost(&graph, size.height, size.width)?;
     if let Some(path) = &args.svg {
         let svg = draw::svg(net, size.into(), &described.name, Some(&cost))?;
         write_file(path, svg.as_bytes())?;
         context.console.note(format_args!("drew `{}`", path.display()));
     }
+    let stages = stages(net, &cost);
     let document = Document {
         name: &described.name,
         arch: net.to_string(),
         params: cost.params,
         madds: cost.multiply_adds(),
-        stages: stages(net, &cost),
+        parts: parts(&cost).into_iter().map(|part| Part::new(part, &stages, &cost)).collect(),
+        stages,
         input: Port {
             name: graph.inputs().first().map(|input| input.name.clone()).unwrap_or_default(),
             dtype: "float32",
@@ -117,7 +110,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         buffers: cost.buffers,
         madds_of: Madds { conv: cost.conv, linear: cost.linear, attention: cost.attention },
         peak_activation_bytes: cost.peak_activation_bytes,
-        parts: parts(&cost).into_iter().map(|part| Part::new(part, net, &cost)).collect(),
         described: &described,
     };
     if args.json {
@@ -153,15 +145,4 @@ fn summary(document: &Document<'_>) -> Vec<(&'static str, String)> {
     ];
     lines.extend(document.described.lines());
     lines
-}
-
-fn stages(net: &BossNet, cost: &Cost) -> Vec<Stage> {
-    let stage = |index: usize| {
-        let name = format!("layer{}", index + 1);
-        let map = tables::map(&name, cost);
-        let extent = |axis: usize| map.get(axis).copied().unwrap_or_default();
-        let blocks = net.stages[index].iter().map(|&block| spell(block)).collect();
-        Stage { name, blocks, channels: extent(1), height: extent(2), width: extent(3) }
-    };
-    (0..net.stages.len()).map(stage).collect()
 }

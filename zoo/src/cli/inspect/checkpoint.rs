@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bossnas_converter::checkpoint::{Checkpoint, CheckpointError, Kind, Problem, StateDict, StateDictName, recognise};
 use bossnas_hub::Registry;
+use bossnas_model::arch::Architecture;
 use bossnas_model::weights::Weights;
 use bossnas_report::{Failure, units};
 use serde::Serialize;
@@ -100,9 +101,10 @@ fn describe(dict: &StateDict, registry: &Registry) -> Dict {
     let sum = |sizes: &mut dyn Iterator<Item = Option<usize>>| sizes.flatten().map(|n| n as u64).sum();
     let (recognised, unrecognised) = match recognise(dict) {
         Ok(found) => {
+            let nets: Vec<Architecture> = found.candidates.iter().cloned().map(Architecture::BossNet).collect();
             let recognised = Recognised {
                 candidates: found.candidates.iter().map(ToString::to_string).collect(),
-                models: model::names_of(registry, &found.candidates),
+                models: model::names_of(registry, &nets),
                 undecided: found.no_trace.iter().map(ToString::to_string).collect(),
             };
             (Some(recognised), None)

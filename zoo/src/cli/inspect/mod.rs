@@ -6,7 +6,7 @@ mod onnx;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use bossnas_report::{Align, Table, escape};
+use bossnas_report::{Align, Failure, Table, escape};
 use serde::Serialize;
 
 use super::arch;
@@ -33,6 +33,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    if args.file.is_dir() {
+        let name = args.file.display();
+        return Err(Failure::failed(format!("`{name}` is a folder, not a file"))
+            .hint(format!("`bossnas-zoo arch {name}` shows the run folder of a search"))
+            .into());
+    }
     match FileKind::of(&args.file)? {
         FileKind::Checkpoint => checkpoint::run(&args.file, args.json, context),
         FileKind::Onnx => onnx::run(&args.file, args.json, context),

@@ -36,7 +36,7 @@ use super::size::Size;
   bossnas-zoo validate foreign.onnx --input ids=ids.npy --shape mask=1x16 --rtol 1e-3
   bossnas-zoo validate bossnet:1/0/10/01+silu+se+base=16 --size 64 --json")]
 pub(crate) struct Args {
-    /// An ONNX file, a name from `bossnas-zoo list`, an architecture or a checkpoint
+    /// An ONNX file, a name from `bossnas-zoo list`, an architecture, a checkpoint, or the run folder of a search
     #[arg(value_name = "MODEL")]
     model: String,
     /// Who takes part, the reference first: reference, tract, ort-cpu, ort-cuda, ort-openvino, ... [default: reference of our
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Size of images, where the file leaves it open, or of the network that MODEL names
     #[arg(long, value_name = "N|HxW")]
     size: Option<Size>,
-    /// Weights that a file of ours was made from
+    /// Weights that a file of ours was made from; of a path of a search its run folder
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     /// Largest difference, absolute, instead of one that follows from precision and depth

@@ -1,95 +1,15 @@
-//! `arch`: reads, prints and converts architectures.
+//! From a searched path to the network that is retrained.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
-use bossnas_files::{SourceFile, write_file};
-use bossnas_hub::Resolved;
 use bossnas_model::arch::{ArchFile, Architecture, BossNet, SearchNet};
 use bossnas_model::shape;
 use bossnas_model::space::hytra;
 use bossnas_report::{Console, Failure};
-use clap::ValueEnum;
-
-use super::context::Context;
-use super::model;
-
-/// Larger files are no arch.json.
-const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Side of the image that the notes on a conversion speak of.
 const NOTE_SIDE: usize = 224;
 
-/// Read, print and convert architectures
-///
-/// Prints the canonical form. `--to bossnet` turns a searched HyTra path into the network that is retrained: its 16
-/// operations grouped by the size of their maps. What the search does not say is up to you: without `--with` the network
-/// has ReLU and no squeeze-and-excitation, as it was searched; BossNet-T0 is `--with silu,se`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  bossnas-zoo arch '[[1],[1],[1,1,1,0,1],[0,0,0,1,0,0,0,0,0]]+silu+se'\n  \
-                        bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet --with silu,se\n  \
-                        bossnas-zoo arch nats-c10:64:40:56:40:48 --json\n  \
-                        bossnas-zoo arch T0 -o arch.json")]
-pub(crate) struct Args {
-    /// An architecture, an arch.json, or a name from `bossnas-zoo list`
-    #[arg(value_name = "ARCH")]
-    arch: String,
-    /// Convert to another kind of network
-    #[arg(long, value_name = "KIND")]
-    to: Option<Target>,
-    /// Options of the converted network, such as silu,se,s1,classes=100
-    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', requires = "to")]
-    with: Vec<String>,
-    /// Print the JSON form (what -o writes)
-    #[arg(long)]
-    json: bool,
-    /// Also write it to a file, as JSON
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Target {
-    /// The network to retrain after a HyTra search
-    Bossnet,
-}
-
-pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let mut file = find(&args.arch, context)?;
-    if let Some(Target::Bossnet) = args.to {
-        file = to_bossnet(&file, &args.with, context.console)?;
-    }
-    let json = file.to_json()?;
-    if let Some(path) = &args.output {
-        write_file(path, json.as_bytes())?;
-        context.console.note(format_args!("wrote `{}`", path.display()));
-    }
-    if args.json { context.console.print(json) } else { context.console.line(&file.arch) }
-}
-
-/// The architecture that `text` names.
-fn find(text: &str, context: &Context) -> anyhow::Result<ArchFile> {
-    let registry = context.registry()?;
-    match model::find(&registry, text)? {
-        Resolved::Architecture(arch) => Ok(ArchFile::new(arch)),
-        Resolved::Registered(model) => Ok(ArchFile::new(model.arch.clone())),
-        Resolved::File(path) => read(&path),
-    }
-}
-
-/// Reads an arch.json.
-pub(super) fn read(path: &Path) -> anyhow::Result<ArchFile> {
-    let file = SourceFile::open(path)?;
-    if file.len() > MAX_FILE_BYTES {
-        let message = format!("`{}` has {} bytes, more than any arch.json", path.display(), file.len());
-        return Err(Failure::failed(message).into());
-    }
-    let text = String::from_utf8(file.read_at(0, file.len())?)
-        .map_err(|_| Failure::failed(format!("`{}` is no arch.json: it is not text", path.display())))?;
-    ArchFile::from_json(&text).with_context(|| format!("cannot use `{}`", path.display()))
-}
-
-fn to_bossnet(file: &ArchFile, options: &[String], console: Console) -> anyhow::Result<ArchFile> {
+/// The network that is retrained after a search, with these options.
+pub(super) fn to_bossnet(file: &ArchFile, options: &[String], console: Console) -> anyhow::Result<ArchFile> {
     let Architecture::Search(path) = &file.arch else {
         return Err(Failure::usage(format!("{} is a BossNet already", file.arch)).into());
     };
