@@ -9,9 +9,10 @@ use bossnas_data::dataset::{DataSet, DataSetError};
 use bossnas_data::views::{Broken, ViewBatch, ViewLoader, ViewLoaderOptions};
 use bossnas_files::{WriteError, write_file};
 use bossnas_model::arch::{ArchFile, ArchFileError, Architecture, ParseError};
-use bossnas_model::graph::Param;
+use bossnas_model::draw;
+use bossnas_model::graph::{Orientation, Param};
 use bossnas_model::init::Initial;
-use bossnas_model::space::{PathError, Space};
+use bossnas_model::space::{DEFAULT_BASE, PathError, Space};
 use bossnas_model::weights::{TensorInfo, Weights, WeightsError};
 use bossnas_report::{Bar, Console, Counted, Progress, escape, units};
 use tch::{Device, Tensor};
@@ -322,6 +323,7 @@ impl<'a> Search<'a> {
             self.since_update.time += begun.elapsed();
             self.since_update.waited += loader.waited().saturating_sub(waited);
             self.since_update.images += batch.indices.len();
+            loader.recycle(batch.values);
             self.update(learner)?;
             self.bar.set(self.state.position.step);
             if let Some(end) = self.pause(learner)? {
@@ -562,18 +564,25 @@ impl<'a> Search<'a> {
         Ok(write_file(self.folder.file("arch.json"), text.as_bytes())?)
     }
 
-    /// The whole architecture, when all stages are decided.
+    /// The whole architecture; no text is one before all stages are decided.
     fn architecture(&self) -> Result<Architecture, ParseError> {
         let paths: Vec<String> = self.state.decided.iter().map(|decided| name(&decided.path)).collect();
         let Plan { config, .. } = self.plan;
-        let base = if config.base == 64 { String::new() } else { format!("+base={}", config.base) };
-        format!("{}:{}{base}", config.space, paths.join("/")).parse()
+        let mut text = format!("{}:{}", config.space, paths.join("/"));
+        if config.base != DEFAULT_BASE {
+            text += &format!("+base={}", config.base);
+        }
+        if matches!(self.plan.space, Space::Hytra(hytra) if hytra.orientation() == Orientation::Transposed) {
+            text += "+attention=transposed";
+        }
+        text.parse()
     }
 
     fn report(&mut self) -> Result<(), SearchError> {
         self.events.flush()?;
-        report::write(self.folder.path(), None)?;
-        Ok(())
+        let size = self.plan.config.views.size;
+        let drawing = self.architecture().ok().and_then(|arch| draw::svg(&arch, [size; 2], "", None).ok());
+        Ok(report::write(self.folder.path(), drawing.as_deref())?)
     }
 
     fn finish(&mut self, end: End) -> Result<(), SearchError> {

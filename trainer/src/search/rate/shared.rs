@@ -225,7 +225,7 @@ fn tails(job: &Job<'_>, tree: &Tree) -> Result<HashMap<(Side, Part, Part), Modul
         }
         let space = job.siamese.space();
         let graph = pool_early(&node.part.graph(space).then(project.graph(space)));
-        for side in [Side::Online, Side::Target] {
+        for side in Side::ALL {
             tails.insert((side, node.part, project), job.siamese.bind(side, graph.clone())?);
         }
     }

@@ -126,7 +126,7 @@ fn wanted(space: &Space, graphs: &[(Side, Part, Graph)], extent: Extent) -> Vec<
     let mut all: Vec<(String, Param)> = of_parts.collect();
     if extent == Extent::Whole {
         for param in space.parameters().into_iter().map(Param::from) {
-            all.extend([Side::Online, Side::Target].map(|side| (side.name(&param.name), param.clone())));
+            all.extend(Side::ALL.map(|side| (side.name(&param.name), param.clone())));
         }
     }
     all

@@ -144,8 +144,7 @@ impl StagePaths {
     pub fn parts(&self) -> Vec<(Side, Part)> {
         let paths = self.candidates.iter().flat_map(|path| self.body(path).into_iter().chain([self.projection(path)]));
         let both: Vec<Part> = self.prefix().into_iter().chain(paths).collect();
-        let sides =
-            [Side::Online, Side::Target].into_iter().flat_map(|side| both.iter().map(move |&part| (side, part)));
+        let sides = Side::ALL.into_iter().flat_map(|side| both.iter().map(move |&part| (side, part)));
         let mut seen = std::collections::HashSet::new();
         sides.chain([(Side::Online, self.prediction())]).filter(|part| seen.insert(*part)).collect()
     }
