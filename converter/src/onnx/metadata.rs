@@ -179,3 +179,34 @@ impl Metadata {
         Ok((Self { architecture, model, passes, source, preprocessing, labels, licence }, digests))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_reads_back_and_there_is_exactly_one() {
+        let origins = [
+            Source::Untrained { seed: 7 },
+            Source::StateDict("model_ema".to_owned()),
+            Source::Supernet(Side::Online),
+            Source::Supernet(Side::Target),
+        ];
+        for origin in &origins {
+            let (key, value) = origin.entry();
+            assert_eq!(Source::parse(|wanted| (wanted == key).then_some(value.as_str())), Ok(origin.clone()));
+            for (other, value_of_other) in origins.iter().map(Source::entry).filter(|(other, _)| *other != key) {
+                let both = |wanted: &str| match wanted {
+                    _ if wanted == key => Some(value.as_str()),
+                    _ if wanted == other => Some(value_of_other.as_str()),
+                    _ => None,
+                };
+                assert!(Source::parse(both).is_err(), "{key} and {other}");
+            }
+        }
+        for bad in ["online", "supernet weights, not retrained: left", ""] {
+            assert!(Source::parse(|wanted| (wanted == SUPERNET).then_some(bad)).is_err(), "{bad}");
+        }
+        assert!(Source::parse(|_| None).is_err());
+    }
+}

@@ -122,11 +122,8 @@ fn ratings(run: &RunFolder) -> Result<Vec<&[Scored]>, Failure> {
 fn explain(error: &BestError, [height, width]: [usize; 2]) -> Failure {
     let failure = Failure::failed(error.to_string());
     match error {
-        BestError::Nothing { least } => {
-            let [madds, params] = [least.multiply_adds, least.params].map(units::count);
-            let hint =
-                format!("at {height} x {width} the limits must leave {madds} multiply-adds and {params} parameters");
-            failure.hint(hint)
+        BestError::Nothing { .. } => {
+            failure.hint(format!("the limits must leave room for both at once, for images of {height} x {width}"))
         }
         BestError::TooMany { .. } => failure.hint("a smaller -n, or tighter limits"),
         BestError::Shape(_) => failure.hint("a larger --size"),

@@ -168,10 +168,10 @@ mod tests {
             made_of,
             [
                 "",
-                "1 ResConv@56, 1 ResConv@28, 2 ResConv@14",
-                "1 ResConv@14, 1 ResAtt@14, 1 ResConv@14, 1 ResAtt@7",
-                "2 ResAtt@7, 1 ResConv@7, 1 ResAtt@7",
-                "4 ResAtt@7"
+                "ResConv@56, ResConv@28, 2 x ResConv@14",
+                "ResConv@14, ResAtt@14, ResConv@14, ResAtt@7",
+                "2 x ResAtt@7, ResConv@7, ResAtt@7",
+                "4 x ResAtt@7"
             ]
         );
         let outputs: Vec<String> = parts.iter().map(|part| extents(&part.output)).collect();
