@@ -109,7 +109,7 @@ impl From<TchError> for CheckpointError {
 /// The tensors of a run under the names that they are written by.
 struct Tensors {
     /// Handles may not be shared between threads, so one at a time reads.
-    tensors: Mutex<HashMap<String, Tensor>>,
+    handles: Mutex<HashMap<String, Tensor>>,
     infos: HashMap<String, TensorInfo>,
     names: Vec<String>,
 }
@@ -138,7 +138,7 @@ impl Tensors {
         let infos =
             all.iter().map(|(name, tensor)| Ok((name.clone(), info(tensor)?))).collect::<Result<_, TchError>>()?;
         let names = all.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Self { tensors: Mutex::new(all.into_iter().collect()), infos, names })
+        Ok(Self { handles: Mutex::new(all.into_iter().collect()), infos, names })
     }
 }
 
@@ -153,8 +153,8 @@ impl Weights for Tensors {
 
     fn bytes(&self, name: &str) -> Result<Cow<'_, [u8]>, WeightsError> {
         let missing = || WeightsError::new(name, Problem::Missing);
-        let tensors = self.tensors.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tensor, info) = (tensors.get(name).ok_or_else(missing)?, self.infos.get(name).ok_or_else(missing)?);
+        let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tensor, info) = (handles.get(name).ok_or_else(missing)?, self.infos.get(name).ok_or_else(missing)?);
         let mut bytes = vec![0; info.byte_len().ok_or_else(missing)?];
         let mut copy = || -> Result<(), TchError> {
             let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
@@ -199,28 +199,12 @@ impl Checkpoint {
             scores: state.decided.iter().map(|decided| decided.score).collect(),
             loss_scale: learner.and_then(|learner| learner.scaler).map(|scaler| (scaler.scale(), scaler.good_steps())),
         };
-        checkpoint.verify(&tensors, &path)?;
+        verify(&tensors, &path)?;
         let mut text = serde_json::to_vec_pretty(&checkpoint).unwrap_or_default();
         text.push(b'\n');
         write_file(folder.file(NAME), &text)?;
         remove_others(folder, &checkpoint.file);
         Ok(checkpoint)
-    }
-
-    /// Whether the file holds what was to be written, bit for bit.
-    fn verify(&self, tensors: &Tensors, path: &std::path::Path) -> Result<(), CheckpointError> {
-        let changed = |why| CheckpointError::Changed { path: path.to_owned(), why };
-        let read = Container::open(path)?.state_dict(Choice::default())?;
-        for name in tensors.names() {
-            let same = match (read.bytes(name), tensors.bytes(name)) {
-                (Ok(read), Ok(written)) => read == written,
-                _ => false,
-            };
-            if !same {
-                return Err(changed("a tensor was read back otherwise"));
-            }
-        }
-        Ok(())
     }
 
     /// What a folder's checkpoint says, if there is one.
@@ -280,6 +264,22 @@ impl Checkpoint {
     pub(super) fn scaler(&self) -> Option<LossScaler> {
         self.loss_scale.map(|(scale, good_steps)| LossScaler::restore(scale, good_steps))
     }
+}
+
+/// Whether the file holds what was to be written, bit for bit.
+fn verify(tensors: &Tensors, path: &std::path::Path) -> Result<(), CheckpointError> {
+    let changed = |why| CheckpointError::Changed { path: path.to_owned(), why };
+    let read = Container::open(path)?.state_dict(Choice::default())?;
+    for name in tensors.names() {
+        let same = match (read.bytes(name), tensors.bytes(name)) {
+            (Ok(read), Ok(written)) => read == written,
+            _ => false,
+        };
+        if !same {
+            return Err(changed("a tensor was read back otherwise"));
+        }
+    }
+    Ok(())
 }
 
 /// Removes the checkpoints before this one, and what an interrupted writing has left. What cannot be removed stays.

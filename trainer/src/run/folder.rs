@@ -62,7 +62,10 @@ impl Folder {
             let path = at.to_owned();
             move |source| FolderError::Io { path, source }
         };
-        if path.is_dir() && !path.join("config.toml").is_file() {
+        // A `config.toml` alone may be anybody's.
+        let holds = |name: &str| path.join(name).is_file();
+        let is_run = holds("config.toml") && (holds("run.lock") || holds("checkpoint.json"));
+        if path.is_dir() && !is_run {
             let mut entries = fs::read_dir(path).map_err(io(path))?.filter_map(Result::ok);
             if entries.any(|entry| entry.file_name() != "run.lock") {
                 return Err(FolderError::Foreign(path.to_owned()));

@@ -81,13 +81,12 @@ impl Images {
         training: Vec<usize>,
         test: Option<Vec<usize>>,
     ) -> Result<Self, ImagesError> {
-        let (training, rated) = match test {
-            Some(test) => (training, first(&test, config.rating.images, config.seed)),
-            None => {
-                let rated = first(&training, config.rating.images.min(training.len() / 10), config.seed);
-                let kept: std::collections::HashSet<usize> = rated.iter().copied().collect();
-                (training.into_iter().filter(|number| !kept.contains(number)).collect(), rated)
-            }
+        let (training, rated) = if let Some(test) = test {
+            (training, first(&test, config.rating.images, config.seed))
+        } else {
+            let rated = first(&training, config.rating.images.min(training.len() / 10), config.seed);
+            let kept: std::collections::HashSet<usize> = rated.iter().copied().collect();
+            (training.into_iter().filter(|number| !kept.contains(number)).collect(), rated)
         };
         Self::checked(Self { rated_data: Arc::clone(&data), data, training, rated })
     }

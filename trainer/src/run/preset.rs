@@ -49,7 +49,7 @@ impl Preset {
                     warmup_epochs: 2,
                     warmup_ratio: 1e-4,
                 },
-                rating: Rating { every: 10, images: 10_000, batch_size: 256, ..self.rating() },
+                rating: Rating { every: 10, images: 10_000, batch_size: 256, ..Self::rating() },
                 views: Recipe::nats(),
                 ..self.imagenet()
             },
@@ -75,14 +75,14 @@ impl Preset {
                 warmup_epochs: 1,
                 warmup_ratio: 1e-4,
             },
-            rating: self.rating(),
+            rating: Self::rating(),
             rules: Rules::corrected(),
             views: Recipe::byol(224, 4),
         }
     }
 
     /// All images that are rated on are held in memory, two views each: 2,048 of 224 pixels take 2.5 GB.
-    fn rating(self) -> Rating {
+    const fn rating() -> Rating {
         Rating { every: 2, on: RatingData::HeldOut, images: 2048, batch_size: 64, bn_images: 64 }
     }
 

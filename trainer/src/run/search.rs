@@ -143,7 +143,7 @@ pub fn search(
 ) -> Result<End, SearchError> {
     let checkpoint = Checkpoint::read(folder)?;
     let mut search = Search::open(plan, images, folder, options, surroundings, checkpoint.as_ref())?;
-    let end = search.run(checkpoint)?;
+    let end = search.run(checkpoint.as_ref())?;
     search.finish(end)?;
     Ok(end)
 }
@@ -242,15 +242,15 @@ impl<'a> Search<'a> {
     }
 
     /// All stages from where the run stands.
-    fn run(&mut self, checkpoint: Option<Checkpoint>) -> Result<End, SearchError> {
-        let weights = checkpoint.as_ref().map(|checkpoint| checkpoint.tensors(self.folder)).transpose()?;
+    fn run(&mut self, checkpoint: Option<&Checkpoint>) -> Result<End, SearchError> {
+        let weights = checkpoint.map(|checkpoint| checkpoint.tensors(self.folder)).transpose()?;
         let space = self.plan.space;
         let stages = space.stages();
         let mut params = match &weights {
             Some(weights) => load(space, weights, self.options.device)?,
             None => load(space, &Beginning::of(&space, self.plan.config.seed), self.options.device)?,
         };
-        let mut unfinished = weights.as_ref().zip(checkpoint.as_ref());
+        let mut unfinished = weights.as_ref().zip(checkpoint);
         while self.state.position.stage < stages {
             if self.state.position.stage >= self.options.stages.end {
                 return Ok(End::Stages);
