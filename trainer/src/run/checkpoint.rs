@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use bossnas_converter::checkpoint::{
@@ -208,8 +208,8 @@ impl Checkpoint {
     }
 
     /// What a folder's checkpoint says, if there is one.
-    pub fn read(folder: &Folder) -> Result<Option<Self>, CheckpointError> {
-        let path = folder.file(NAME);
+    pub fn read(run: &Path) -> Result<Option<Self>, CheckpointError> {
+        let path = run.join(NAME);
         if !path.exists() {
             return Ok(None);
         }
@@ -219,7 +219,7 @@ impl Checkpoint {
         if read.schema != SCHEMA {
             return Err(wrong(format!("its schema is `{}`, expected `{SCHEMA}`", read.schema.escape_debug())));
         }
-        if std::path::Path::new(&read.file).file_name().is_none_or(|name| name != read.file.as_str()) {
+        if Path::new(&read.file).file_name().is_none_or(|name| name != read.file.as_str()) {
             return Err(wrong(format!("`{}` is no file beside it", read.file.escape_debug())));
         }
         if read.scores.len() != read.best_paths.len() || read.best_paths.len() != read.position.stage {
@@ -229,8 +229,8 @@ impl Checkpoint {
     }
 
     /// Its tensors, if the file is the one that was written.
-    pub fn tensors(&self, folder: &Folder) -> Result<StateDict, CheckpointError> {
-        let path = folder.file(&self.file);
+    pub fn tensors(&self, run: &Path) -> Result<StateDict, CheckpointError> {
+        let path = run.join(&self.file);
         let file = SourceFile::open(&path)?;
         let changed = |why| CheckpointError::Changed { path: path.clone(), why };
         if file.len() != self.bytes {
@@ -243,12 +243,12 @@ impl Checkpoint {
     }
 
     /// The stages that are decided.
-    pub(super) fn decided(&self, folder: &Folder) -> Result<Vec<Decided>, CheckpointError> {
+    pub fn decided(&self, run: &Path) -> Result<Vec<Decided>, CheckpointError> {
         let digits = |text: &String| text.chars().map(|c| c.to_digit(10).map(|digit| digit as u8)).collect();
         let path = |text: &String| -> Result<Vec<u8>, CheckpointError> {
             let path: Option<Vec<u8>> = digits(text);
             let wrong = || CheckpointError::Document {
-                path: folder.file(NAME),
+                path: run.join(NAME),
                 why: format!("`{}` is no path", text.escape_debug()),
             };
             path.ok_or_else(wrong)
@@ -267,7 +267,7 @@ impl Checkpoint {
 }
 
 /// Whether the file holds what was to be written, bit for bit.
-fn verify(tensors: &Tensors, path: &std::path::Path) -> Result<(), CheckpointError> {
+fn verify(tensors: &Tensors, path: &Path) -> Result<(), CheckpointError> {
     let changed = |why| CheckpointError::Changed { path: path.to_owned(), why };
     let read = Container::open(path)?.state_dict(Choice::default())?;
     for name in tensors.names() {
