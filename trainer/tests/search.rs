@@ -173,6 +173,25 @@ fn a_run_leaves_all_that_people_look_at() {
     let checkpoints = checkpoints.filter(|entry| entry.file_name().to_string_lossy().ends_with(".safetensors"));
     assert_eq!(checkpoints.count(), 1, "only the last one is kept");
 
+    // Later stages change nothing that an earlier one was rated with: it is rated the same again, and others are not.
+    let again = |more: &[&str]| {
+        let arguments = ["rate", "--run", "run", "--stage", "1", "--threads", "1", "--json"];
+        let output = program(&[&arguments, more].concat()).current_dir(place.0.path()).output().unwrap();
+        finished(&output);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (same, other) = (again(&[]), again(&["--seed", "7"]));
+    let rating = place.json("run/ratings/stage-1.json");
+    assert_eq!((&same["order"], &same["best_paths"]), (&rating["order"], &rating["best_paths"]));
+    let far = |document: &Value| {
+        let scores = document["scores"].as_object().unwrap();
+        let off = |(path, score): (&String, &Value)| {
+            (score.as_f64().unwrap() - rating["scores"][path].as_f64().unwrap()).abs()
+        };
+        scores.iter().map(off).fold(0.0, f64::max)
+    };
+    assert!(far(&same) < 1e-6 && far(&other) > 1e-4, "{} {}", far(&same), far(&other));
+
     // Nothing is left to do, and that is fine.
     let before = place.results("run");
     finished(&place.search("run", &[]));
