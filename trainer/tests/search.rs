@@ -168,7 +168,7 @@ fn a_run_leaves_all_that_people_look_at() {
     assert!(fs::read_to_string(place.file("run/ratings/path_rank_0.yml")).unwrap().starts_with("- !!python/tuple"));
     assert!(place.file("run/ratings/bestpath_3.yml").exists());
     let report = fs::read_to_string(place.file("run/report.html")).unwrap();
-    assert!(report.contains("<svg") && report.contains("finished"));
+    assert!(report.contains("data:image/svg+xml") && report.contains("<dd>finished</dd>"));
     let checkpoints = fs::read_dir(place.file("run")).unwrap().filter_map(Result::ok);
     let checkpoints = checkpoints.filter(|entry| entry.file_name().to_string_lossy().ends_with(".safetensors"));
     assert_eq!(checkpoints.count(), 1, "only the last one is kept");

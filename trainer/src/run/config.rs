@@ -143,7 +143,8 @@ impl Config {
         demand((1..=100_000).contains(&epochs), "training.epochs", "is from 1 to 100000".to_owned());
         let positive = learning_rate.is_finite() && learning_rate > 0.0;
         demand(positive, "training.learning-rate", "is a number above 0".to_owned());
-        demand(warmup_epochs <= epochs, "training.warmup-epochs", format!("is at most the {epochs} epochs of a stage"));
+        let warm = epochs == 0 || warmup_epochs <= epochs;
+        demand(warm, "training.warmup-epochs", format!("is at most the {epochs} epochs of a stage"));
         demand((0.0..=1.0).contains(&warmup_ratio), "training.warmup-ratio", "is from 0 to 1".to_owned());
         let Rating { every, on: _, images, batch_size, bn_images } = self.rating;
         demand(every >= 1, "rating.every", "is 1 or more epochs".to_owned());
