@@ -4,7 +4,7 @@
 //! safetensors), reads its directory and its description, and refuses what is malformed or names an import that is not
 //! on the allow list. Opening reads no tensor: a training checkpoint of 600 MB opens in milliseconds.
 //! [`Checkpoint::state_dict`] then resolves one state dict into a [`StateDict`], which is [`Weights`] and reads each
-//! tensor by position when asked for it. [`write_safetensors`] goes the other way.
+//! tensor by position when asked for it. [`write_safetensors`] and [`pth::write_pth`] go the other way.
 //!
 //! ```text
 //! file -> container -> (pickle -> value tree) -> state dict -> bytes of one tensor
@@ -20,6 +20,7 @@ mod container;
 mod error;
 mod fit;
 mod legacy;
+pub mod pth;
 mod recognise;
 mod safetensors;
 mod scalars;

@@ -1,6 +1,7 @@
 //! The command line: one file a command, as in `bossnas-zoo`.
 
 mod rate;
+mod running;
 mod search;
 
 use bossnas_report::{ColorChoice, Console, Exit, Verbosity};

@@ -5,10 +5,10 @@ use bossnas_files::{SourceFile, write_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::folder::{Folder, FolderError};
 use super::plan::Plan;
 use super::state::Position;
-use crate::journal::yaml;
+use crate::run::{Folder, FolderError};
+use crate::search::journal::yaml;
 use crate::search::rate::Ratings;
 
 const SCHEMA: &str = "bossnas-train/rate/1";

@@ -4,10 +4,11 @@ use bossnas_data::views::Recipe;
 use bossnas_model::space::{Space, SpaceError};
 use serde::{Deserialize, Serialize};
 
+use super::preset::Preset;
+use crate::run::{Amp, Configuration};
 use crate::search::Rules;
-use crate::torch::Precision;
 
-/// A search, as it is written in `config.toml`. Two runs of the same configuration on the same images, with the same number
+/// A search. Two runs of the same configuration on the same images, with the same number
 /// of threads, end in the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -40,18 +41,6 @@ pub enum DataKind {
     Files,
     /// The handwritten digits that the program brings along.
     Digits,
-}
-
-/// Number format by its name on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Amp {
-    /// All in float32.
-    Off,
-    /// bfloat16 where it is enough.
-    Bf16,
-    /// float16 with a scaled loss.
-    Fp16,
 }
 
 /// How the networks are trained; see `REFERENCE.md` section 4.
@@ -105,16 +94,6 @@ impl RatingData {
     }
 }
 
-impl From<Amp> for Precision {
-    fn from(amp: Amp) -> Self {
-        match amp {
-            Amp::Off => Self::Full,
-            Amp::Bf16 => Self::Bf16,
-            Amp::Fp16 => Self::Fp16,
-        }
-    }
-}
-
 impl Config {
     /// The search space that it names.
     pub fn space(&self) -> Result<Space, SpaceError> {
@@ -122,9 +101,26 @@ impl Config {
         let space = named.unwrap_or(Space::hytra());
         Ok(space.with_base(self.base)?.with_orientation(self.rules.attention))
     }
+}
 
-    /// All values that cannot be: where they stand (`training.epochs`) and what is wrong with them.
-    pub fn problems(&self) -> Vec<(String, String)> {
+impl Configuration for Config {
+    const KIND: &'static str = "a search";
+    const BASE: &'static str = "preset";
+    const IMPLIED_BY: &'static str = "space";
+
+    fn names() -> Vec<&'static str> {
+        Preset::ALL.map(Preset::name).to_vec()
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        name.parse().ok().map(Preset::config)
+    }
+
+    fn fallback() -> Self {
+        Preset::Hytra.config()
+    }
+
+    fn problems(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
         let mut demand = |fine: bool, key: &str, message: String| {
             if !fine {
@@ -157,40 +153,70 @@ impl Config {
         problems
     }
 
-    /// Its text, with every key.
-    pub fn to_toml(&self) -> String {
-        // A tree of numbers, names and tables always has a text.
-        toml::to_string(self).unwrap_or_default()
-    }
-
-    /// The keys in which another configuration differs, with both values.
-    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
-        let leaves = |config: &Self| {
-            let mut leaves = Vec::new();
-            if let Ok(toml::Value::Table(table)) = toml::Value::try_from(config) {
-                flatten("", table, &mut leaves);
-            }
-            leaves
+    /// Both columns of the rules have a name.
+    fn shorthand(key: &str, text: &str) -> Option<Result<Vec<(String, toml::Value)>, String>> {
+        if key != "rules" {
+            return None;
+        }
+        let rules = match text {
+            "published" => Rules::published(),
+            "corrected" => Rules::corrected(),
+            _ => return Some(Err("`rules` is \"published\", \"corrected\", or a table of switches".to_owned())),
         };
-        let (ours, theirs) = (leaves(self), leaves(other));
-        let value = |leaves: &[(String, String)], key: &str| {
-            let found = leaves.iter().find(|(name, _)| name == key);
-            found.map_or("nothing".to_owned(), |(_, value)| value.clone())
-        };
-        let mut keys: Vec<&String> = ours.iter().chain(&theirs).map(|(key, _)| key).collect();
-        keys.sort();
-        keys.dedup();
-        let both = keys.into_iter().map(|key| (key.clone(), value(&ours, key), value(&theirs, key)));
-        both.filter(|(_, ours, theirs)| ours != theirs).collect()
+        let Ok(toml::Value::Table(table)) = toml::Value::try_from(rules) else { return None };
+        let on = toml::Value::try_from(RatingData::of(rules)).map(|value| ("rating.on".to_owned(), value)).into_iter();
+        Some(Ok(table.into_iter().map(|(key, value)| (format!("rules.{key}"), value)).chain(on).collect()))
     }
 }
 
-fn flatten(prefix: &str, table: toml::Table, leaves: &mut Vec<(String, String)>) {
-    for (key, value) in table {
-        let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-        match value {
-            toml::Value::Table(table) => flatten(&path, table, leaves),
-            value => leaves.push((path, value.to_string())),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_what_differs_from_its_preset() {
+        let config =
+            Config::parse("preset = \"digits\"\nbase = 16\n[training]\nepochs = 2\nlearning-rate = 1\n").unwrap();
+        let mut expected = Preset::Digits.config();
+        expected.base = 16;
+        (expected.training.epochs, expected.training.learning_rate) = (2, 1.0);
+        assert_eq!(config, expected);
+        let published = Config::parse("space = \"nats-c10\"\nrules = \"published\"\n").unwrap();
+        assert_eq!(published, Config { rules: Rules::published(), ..Preset::NatsC10.config() });
+        let one = Config::parse("preset = \"hytra\"\n[rules]\nattention = \"transposed\"\n").unwrap();
+        assert_eq!(one.rules, Rules { attention: Rules::published().attention, ..Rules::corrected() });
+    }
+
+    #[test]
+    fn every_preset_is_what_its_own_text_says() {
+        for preset in Preset::ALL {
+            let config = preset.config();
+            assert_eq!(config.problems(), [], "{}", preset.name());
+            assert_eq!(Config::parse(&config.to_toml()).unwrap(), config, "{}", preset.name());
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_their_lines() {
+        let text = "preset = \"digits\"\nbase = 0\nsede = 1\n\n[training]\nepochs = \"six\"\nbatch-size = 1\n\
+                    [rules]\nprefix = \"thawed\"\n[views]\npairs = 0\n";
+        let mistakes = Config::parse(text).unwrap_err();
+        let lines: Vec<Option<usize>> = mistakes.0.iter().map(|mistake| mistake.line).collect();
+        assert_eq!(lines, [2, 3, 6, 7, 9, 11].map(Some), "{mistakes}");
+        let text = mistakes.to_string();
+        for part in ["line 3: there is no `sede`", "`training.epochs` is a whole number", "thawed", "`views` is wrong"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert_eq!(Config::parse("base = 1\nbase = 2").unwrap_err().0[0].line, Some(2));
+        assert!(Config::parse("preset = \"x\"").unwrap_err().to_string().contains("nats-c100"));
+    }
+
+    #[test]
+    fn differences_are_named() {
+        let (ours, mut theirs) = (Preset::Digits.config(), Preset::Digits.config());
+        assert_eq!(ours.differences(&theirs), []);
+        theirs.training.epochs = 7;
+        assert_eq!(ours.differences(&theirs), [("training.epochs".to_owned(), "6".to_owned(), "7".to_owned())]);
     }
 }

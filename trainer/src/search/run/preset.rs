@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use bossnas_data::views::{Crop, Recipe};
 
-use super::config::{Amp, Config, DataKind, Rating, RatingData, Training};
+use super::config::{Config, DataKind, Rating, RatingData, Training};
+use crate::run::Amp;
 use crate::search::Rules;
 
 /// A configuration that has a name.

@@ -1,19 +1,17 @@
-//! Configurations from text: a preset, and what a file says differently.
+//! Configurations from text: a named one, and what a file says differently.
 //!
-//! The keys there are and the kind of each value are those of the preset's own text: a file is laid over it, key by key. All
-//! mistakes are told at once, each with its line.
+//! The keys there are and the kind of each value are those of the named configuration's own text: a file is laid over it, key by key.
+//! All mistakes are told at once, each with its line.
 
 use std::fmt;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::config::{Config, RatingData};
-use super::preset::Preset;
-use crate::search::Rules;
-
 /// Larger files are no configurations.
-pub(super) const MAX_BYTES: u64 = 1 << 20;
+pub const MAX_BYTES: u64 = 1 << 20;
 
 /// Something in a file that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +44,50 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-impl Config {
-    /// Reads a configuration: all of it, or `preset = "NAME"` and what differs. Without a preset, that of the space.
-    pub fn parse(text: &str) -> Result<Self, Mistakes> {
+/// What decides the numbers of a run, as it is written in `config.toml`.
+pub trait Configuration: Serialize + DeserializeOwned + Clone {
+    /// What it is of: `a search`.
+    const KIND: &'static str;
+    /// The key by which a file names the configuration that it is laid over.
+    const BASE: &'static str;
+    /// A key whose value may name it as well, or that only whole configurations have.
+    const IMPLIED_BY: &'static str;
+
+    /// The configurations that have a name.
+    fn names() -> Vec<&'static str>;
+
+    /// The configuration of that name.
+    fn named(name: &str) -> Option<Self>;
+
+    /// What a file is laid over that names none.
+    fn fallback() -> Self;
+
+    /// All values that cannot be: where they stand (`training.epochs`) and what is wrong with them.
+    fn problems(&self) -> Vec<(String, String)>;
+
+    /// What a text stands for where there is a table under `key`: the values that it sets, or what is wrong with it.
+    fn shorthand(_key: &str, _text: &str) -> Option<Result<Vec<(String, toml::Value)>, String>> {
+        None
+    }
+
+    /// Its text, with every key.
+    fn to_toml(&self) -> String {
+        // A tree of numbers, names and tables always has a text.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a configuration: all of it, or the name of one and what differs.
+    fn parse(text: &str) -> Result<Self, Mistakes> {
         let line_at = |at: usize| text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| {
             let line = error.span().map(|span| line_at(span.start));
             Mistakes(vec![Mistake { line, message: error.message().to_owned() }])
         })?;
         let mut reader = Reader { line_at: &line_at, mistakes: Vec::new(), leaves: Vec::new() };
-        let preset = reader.preset(table.get_ref());
-        let default = preset.config();
+        let default: Self = reader.base(table.get_ref());
         let Ok(toml::Value::Table(base)) = toml::Value::try_from(&default) else { return Ok(default) };
-        reader.lay_over("", table.get_ref(), &base);
-        let merged = reader.merged(&base);
-        let config = merged.unwrap_or(default);
+        reader.lay_over::<Self>("", table.get_ref(), &base);
+        let config = reader.merged(&base).unwrap_or(default);
         for (key, message) in config.problems() {
             let line = reader.line_of(&key);
             reader.mistakes.push(Mistake { line, message: format!("`{key}` {message}") });
@@ -70,6 +97,37 @@ impl Config {
         }
         reader.mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(0));
         Err(Mistakes(reader.mistakes))
+    }
+
+    /// The keys in which another configuration differs, with both values.
+    fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
+        let leaves = |config: &Self| {
+            let mut leaves = Vec::new();
+            if let Ok(toml::Value::Table(table)) = toml::Value::try_from(config) {
+                flatten("", table, &mut leaves);
+            }
+            leaves
+        };
+        let (ours, theirs) = (leaves(self), leaves(other));
+        let value = |leaves: &[(String, String)], key: &str| {
+            let found = leaves.iter().find(|(name, _)| name == key);
+            found.map_or("nothing".to_owned(), |(_, value)| value.clone())
+        };
+        let mut keys: Vec<&String> = ours.iter().chain(&theirs).map(|(key, _)| key).collect();
+        keys.sort();
+        keys.dedup();
+        let both = keys.into_iter().map(|key| (key.clone(), value(&ours, key), value(&theirs, key)));
+        both.filter(|(_, ours, theirs)| ours != theirs).collect()
+    }
+}
+
+fn flatten(prefix: &str, table: toml::Table, leaves: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(table) => flatten(&path, table, leaves),
+            value => leaves.push((path, value.to_string())),
+        }
     }
 }
 
@@ -96,35 +154,35 @@ impl Reader<'_> {
         self.leaves.iter().find(under).map(|leaf| leaf.line)
     }
 
-    /// The preset that `preset` or else `space` names.
-    fn preset(&mut self, table: &DeTable<'_>) -> Preset {
-        let text = |key: &str| {
-            let (_, value) = table.iter().find(|(name, _)| name.get_ref().as_ref() == key)?;
-            Some((value.get_ref().as_str()?.to_owned(), (self.line_at)(value.span().start)))
-        };
-        let (preset, space) = (text("preset"), text("space"));
-        let named = preset.clone().or(space).and_then(|(name, _)| name.parse().ok());
-        let names = Preset::ALL.map(Preset::name).join(", ");
-        match (&preset, named) {
-            (_, Some(named)) => return named,
-            (Some((_, line)), None) => self.wrong(*line, format!("`preset` is one of {names}")),
-            // A wrong space is told later, with its line.
-            (None, None) if table.iter().any(|(name, _)| name.get_ref().as_ref() == "space") => {}
+    /// The configuration that a file is laid over.
+    fn base<C: Configuration>(&mut self, table: &DeTable<'_>) -> C {
+        let value = |key: &str| table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value);
+        let named = |value: &Spanned<DeValue<'_>>| C::named(value.get_ref().as_str()?);
+        let names = C::names().join(", ");
+        match (value(C::BASE), value(C::IMPLIED_BY)) {
+            (Some(base), _) => {
+                if let Some(base) = named(base) {
+                    return base;
+                }
+                self.wrong((self.line_at)(base.span().start), format!("`{}` is one of {names}", C::BASE));
+            }
+            // What is wrong with it is told later, with its line.
+            (None, Some(implied)) => return named(implied).unwrap_or_else(C::fallback),
             (None, None) => {
-                let message = format!("`preset` is missing: one of {names}");
+                let message = format!("`{}` is missing: one of {names}", C::BASE);
                 self.mistakes.push(Mistake { line: None, message });
             }
         }
-        Preset::Hytra
+        C::fallback()
     }
 
     /// Notes what a table sets, where it may set it.
-    fn lay_over(&mut self, prefix: &str, table: &DeTable<'_>, base: &toml::Table) {
+    fn lay_over<C: Configuration>(&mut self, prefix: &str, table: &DeTable<'_>, base: &toml::Table) {
         for (name, value) in table {
             let key = name.get_ref().as_ref();
             let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
             let line = (self.line_at)(name.span().start);
-            if path == "preset" {
+            if path == C::BASE {
                 continue;
             }
             let Some(expected) = base.get(key) else {
@@ -133,25 +191,25 @@ impl Reader<'_> {
                 continue;
             };
             match (expected, value.get_ref()) {
-                (toml::Value::Table(base), DeValue::Table(table)) => self.lay_over(&path, table, base),
-                // Both columns have a name.
-                (toml::Value::Table(_), DeValue::String(name)) if path == "rules" => self.rules(name.as_ref(), line),
+                (toml::Value::Table(base), DeValue::Table(table)) => self.lay_over::<C>(&path, table, base),
+                (toml::Value::Table(_), DeValue::String(text)) => match C::shorthand(&path, text) {
+                    Some(meant) => self.meant(meant, line),
+                    None => self.leaf(path, line, expected, value),
+                },
                 _ => self.leaf(path, line, expected, value),
             }
         }
     }
 
-    fn rules(&mut self, name: &str, line: usize) {
-        let rules = match name {
-            "published" => Rules::published(),
-            "corrected" => Rules::corrected(),
-            _ => return self.wrong(line, "`rules` is \"published\", \"corrected\", or a table of switches".to_owned()),
-        };
-        let Ok(toml::Value::Table(table)) = toml::Value::try_from(rules) else { return };
-        let on = toml::Value::try_from(RatingData::of(rules)).map(|value| ("rating.on".to_owned(), value)).into_iter();
-        let switches = table.into_iter().map(|(key, value)| (format!("rules.{key}"), value)).chain(on);
-        // First, so that what else the file says of the same keys counts.
-        self.leaves.splice(0..0, switches.map(|(key, value)| Leaf { key, line, value }));
+    /// Notes what a text stands for.
+    fn meant(&mut self, meant: Result<Vec<(String, toml::Value)>, String>, line: usize) {
+        match meant {
+            // First, so that what else the file says of the same keys counts.
+            Ok(values) => {
+                self.leaves.splice(0..0, values.into_iter().map(|(key, value)| Leaf { key, line, value }));
+            }
+            Err(message) => self.wrong(line, message),
+        }
     }
 
     fn leaf(&mut self, key: String, line: usize, expected: &toml::Value, found: &Spanned<DeValue<'_>>) {
@@ -164,13 +222,13 @@ impl Reader<'_> {
     }
 
     /// The base with what the file sets. A value that has no meaning is told alone, and left out.
-    fn merged(&mut self, base: &toml::Table) -> Option<Config> {
+    fn merged<C: Configuration>(&mut self, base: &toml::Table) -> Option<C> {
         let mut merged = base.clone();
         let mut wrong = Vec::new();
         for leaf in &self.leaves {
             let mut alone = base.clone();
             set(&mut alone, &leaf.key, &leaf.value);
-            match toml::Value::Table(alone).try_into::<Config>() {
+            match toml::Value::Table(alone).try_into::<C>() {
                 Ok(_) => set(&mut merged, &leaf.key, &leaf.value),
                 Err(error) => wrong.push((leaf.line, format!("`{}` is wrong: {}", leaf.key, error.message().trim()))),
             }
@@ -226,57 +284,5 @@ fn kind(value: &toml::Value) -> &'static str {
         toml::Value::Datetime(_) => "a date",
         toml::Value::Array(_) => "a list",
         toml::Value::Table(_) => "a table",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_says_what_differs_from_its_preset() {
-        let config =
-            Config::parse("preset = \"digits\"\nbase = 16\n[training]\nepochs = 2\nlearning-rate = 1\n").unwrap();
-        let mut expected = Preset::Digits.config();
-        expected.base = 16;
-        (expected.training.epochs, expected.training.learning_rate) = (2, 1.0);
-        assert_eq!(config, expected);
-        let published = Config::parse("space = \"nats-c10\"\nrules = \"published\"\n").unwrap();
-        assert_eq!(published, Config { rules: Rules::published(), ..Preset::NatsC10.config() });
-        let one = Config::parse("preset = \"hytra\"\n[rules]\nattention = \"transposed\"\n").unwrap();
-        assert_eq!(one.rules, Rules { attention: Rules::published().attention, ..Rules::corrected() });
-    }
-
-    #[test]
-    fn every_preset_is_what_its_own_text_says() {
-        for preset in Preset::ALL {
-            let config = preset.config();
-            assert_eq!(config.problems(), [], "{}", preset.name());
-            assert_eq!(Config::parse(&config.to_toml()).unwrap(), config, "{}", preset.name());
-        }
-    }
-
-    #[test]
-    fn all_mistakes_are_told_with_their_lines() {
-        let text = "preset = \"digits\"\nbase = 0\nsede = 1\n\n[training]\nepochs = \"six\"\nbatch-size = 1\n\
-                    [rules]\nprefix = \"thawed\"\n[views]\npairs = 0\n";
-        let mistakes = Config::parse(text).unwrap_err();
-        let lines: Vec<Option<usize>> = mistakes.0.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [2, 3, 6, 7, 9, 11].map(Some), "{mistakes}");
-        let text = mistakes.to_string();
-        for part in ["line 3: there is no `sede`", "`training.epochs` is a whole number", "thawed", "`views` is wrong"]
-        {
-            assert!(text.contains(part), "{part} in {text}");
-        }
-        assert_eq!(Config::parse("base = 1\nbase = 2").unwrap_err().0[0].line, Some(2));
-        assert!(Config::parse("preset = \"x\"").unwrap_err().to_string().contains("nats-c100"));
-    }
-
-    #[test]
-    fn differences_are_named() {
-        let (ours, mut theirs) = (Preset::Digits.config(), Preset::Digits.config());
-        assert_eq!(ours.differences(&theirs), []);
-        theirs.training.epochs = 7;
-        assert_eq!(ours.differences(&theirs), [("training.epochs".to_owned(), "6".to_owned(), "7".to_owned())]);
     }
 }

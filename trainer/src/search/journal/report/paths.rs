@@ -5,10 +5,11 @@ use bossnas_report::plot::{Axis, Band, Line, Lines, Point, Scatter, Series};
 use bossnas_report::statistics::correlation::Columns;
 use bossnas_report::{Align, Table};
 
-use super::super::JournalError;
-use super::super::log::Rating;
+use super::super::event::Rating;
+use super::milestones;
 use super::run::{Run, Scored};
-use super::{is_drawable, milestones, pieces};
+use crate::journal::JournalError;
+use crate::journal::page::{is_drawable, pieces};
 
 /// Paths that are named in a plot.
 const NAMED: usize = 5;

@@ -4,26 +4,23 @@
 //! are there) and writes the page, whole or not at all. The same files give the same page: all times on it are those of the log.
 //! It works at any time, from the first event of a run on.
 
-mod curves;
 mod head;
 mod paths;
 mod run;
-mod speed;
 
 use std::path::Path;
 
 use bossnas_files::write_file;
 use bossnas_report::html::Page;
-use bossnas_report::plot::{Axis, Band, Line, Lines, Milestone};
+use bossnas_report::plot::Milestone;
 
 use self::run::Run;
-use super::JournalError;
+use super::event::{Event, Step};
+use crate::journal::JournalError;
+use crate::journal::page::{self, Broken};
 
 /// The page's name in the folder of a run.
 pub const NAME: &str = "report.html";
-
-/// Numbers beyond are not drawn: a run that has diverged still has a report.
-const LARGEST: f64 = 1e30;
 
 const NOTES: [(&str, &str); 10] = [
     (
@@ -73,11 +70,11 @@ fn page(run: &Run, drawing: Option<&str>) -> Result<Page, JournalError> {
     page.section("Architecture");
     head::architecture(&mut page, run, drawing);
     page.section("Training");
-    curves::training(&mut page, run)?;
+    training(&mut page, run)?;
     page.section("Ratings");
     paths::ratings(&mut page, run)?;
     page.section("Speed and memory");
-    speed::speed(&mut page, run)?;
+    speed(&mut page, run)?;
     if let Some(config) = &run.config {
         page.section("Configuration");
         page.listing(config);
@@ -86,32 +83,33 @@ fn page(run: &Run, drawing: Option<&str>) -> Result<Page, JournalError> {
     Ok(page)
 }
 
-/// A quantity over the steps.
-struct Curve<'a> {
-    title: &'a str,
-    axis: Axis,
-    lines: Vec<Line>,
-    band: Option<Band>,
-    caption: &'a str,
+/// Loss, learning rate, momentum and scale of the loss over the steps, and the pictures that could not be read.
+fn training(page: &mut Page, run: &Run) -> Result<(), JournalError> {
+    let (steps, marks): (Vec<&Step>, _) = (run.steps().collect(), milestones(run));
+    page::losses(page, &steps, &marks, "Losses of different stages cannot be compared.")?;
+    let momentum: fn(&Step) -> f64 = |step| step.momentum;
+    let caption = "How much of itself the target keeps at an update.";
+    let further = [("Momentum of the target", "momentum", momentum, caption)];
+    page::rates(page, &steps, &marks, "Each stage has a cosine of its own.", &further)?;
+    let broken = run.events.iter().filter_map(|event| match event {
+        Event::Broken { step, name, error, .. } => Some(Broken { step: *step, name, error }),
+        _ => None,
+    });
+    page::broken(page, broken);
+    Ok(())
 }
 
-impl Curve<'_> {
-    /// Draws it, with a mark where a stage begins. Nothing is drawn of nothing.
-    fn draw(self, page: &mut Page, run: &Run) -> Result<(), JournalError> {
-        if self.lines.iter().all(|line| line.pieces.is_empty()) {
-            return Ok(());
-        }
-        let plot = Lines {
-            title: self.title.into(),
-            x: Axis::linear("step"),
-            y: self.axis,
-            lines: self.lines,
-            band: self.band,
-            milestones: milestones(run),
-        };
-        page.figure(&plot.render()?, self.caption);
-        Ok(())
+/// A table of the stages, and curves of speed and memory.
+fn speed(page: &mut Page, run: &Run) -> Result<(), JournalError> {
+    let steps: Vec<&Step> = run.steps().collect();
+    if steps.is_empty() {
+        page.paragraph("No step is done yet.");
+        return Ok(());
     }
+    let times = head::seconds(run);
+    let time = |stage: usize| times.get(&stage).map(|seconds| page::duration(*seconds));
+    page.table(&page::speed_table("stage", &steps, ("time with ratings", &time)));
+    page::speed(page, &steps, &milestones(run))
 }
 
 /// Where each stage begins.
@@ -119,32 +117,4 @@ fn milestones(run: &Run) -> Vec<Milestone> {
     let stages = run.steps().collect::<Vec<_>>();
     let firsts = stages.chunk_by(|a, b| a.stage == b.stage).filter_map(|steps| steps.first());
     firsts.map(|step| Milestone { x: step.step as f64, label: format!("stage {}", step.stage) }).take(100).collect()
-}
-
-/// Whether a number can be drawn.
-fn is_drawable(value: f64) -> bool {
-    value.is_finite() && value.abs() <= LARGEST
-}
-
-/// The points of a quantity in pieces: it breaks off where `breaks` says so between two of its points, and where a value cannot be drawn.
-fn pieces<T>(
-    items: &[T],
-    breaks: impl Fn(&T, &T) -> bool,
-    point: impl Fn(&T) -> Option<[f64; 2]>,
-) -> Vec<Vec<[f64; 2]>> {
-    let mut pieces = vec![Vec::new()];
-    let mut before = None;
-    for item in items {
-        let is_apart = before.is_none_or(|before| breaks(before, item));
-        let drawable = point(item).filter(|[_, y]| is_drawable(*y));
-        if is_apart || drawable.is_none() {
-            pieces.push(Vec::new());
-        }
-        if let (Some(point), Some(piece)) = (drawable, pieces.last_mut()) {
-            piece.push(point);
-        }
-        before = Some(item);
-    }
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
 }

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bossnas_files::{ReadError, SourceFile};
 use bossnas_model::arch::ArchFile;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::JournalError;
-use super::super::log::{self, Event, Rating, Step};
+use super::super::event::{Event, Rating, Step};
+use crate::journal::page::{MAX_TEXT, is_drawable, text};
+use crate::journal::{JournalError, log};
 
-/// Bytes that a file may have.
+/// Bytes that the history may have.
 const MAX_HISTORY: u64 = 256 << 20;
-const MAX_TEXT: u64 = 4 << 20;
 
 const PARTIAL: &str = "bossnas-train/partial-arch/1";
 const RATE: &str = "bossnas-train/rate/1";
@@ -127,7 +126,7 @@ impl Scored {
     /// Paths with their scores, from the best to the worst and of equal scores the earlier first; those without a number are left out.
     pub(super) fn ranked(&self) -> Vec<(&str, f64)> {
         let finite = self.scores.iter().filter_map(|(path, score)| Some((path.as_str(), score.as_f64()?)));
-        let mut ranked: Vec<(&str, f64)> = finite.filter(|(_, score)| super::is_drawable(*score)).collect();
+        let mut ranked: Vec<(&str, f64)> = finite.filter(|(_, score)| is_drawable(*score)).collect();
         ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
         ranked
     }
@@ -152,17 +151,4 @@ fn chosen(path: &Path) -> Result<Option<Chosen>, JournalError> {
         Chosen::Whole(Box::new(file))
     };
     Ok(Some(chosen))
-}
-
-/// The text of a file, if there is one.
-fn text(path: &Path, limit: u64) -> Result<Option<String>, JournalError> {
-    let source = match SourceFile::open(path) {
-        Err(ReadError::Missing { .. }) => return Ok(None),
-        source => source?,
-    };
-    if source.len() > limit {
-        return Err(JournalError::TooLarge { path: path.to_path_buf(), len: source.len(), limit });
-    }
-    let bytes = source.read_at(0, source.len())?;
-    String::from_utf8(bytes).map(Some).map_err(|_| JournalError::malformed(path, &"it is no text in UTF-8"))
 }

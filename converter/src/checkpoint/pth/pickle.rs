@@ -3,7 +3,9 @@
 //! Opcodes are those of `pickletools`; a tensor is `torch._utils._rebuild_tensor_v2` over a storage that the pickle
 //! names by a persistent id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use bossnas_model::weights::{DType, TensorInfo, Weights};
 
 const PROTO: u8 = 0x80;
 const MARK: u8 = b'(';
@@ -41,20 +43,9 @@ const LONG_BIN_GET: u8 = b'j';
 /// Python's pickler sets items in batches of this many.
 const BATCH: usize = 1000;
 
-/// A tensor without gaps over a storage of its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Storage {
-    /// The storage's class in module `torch`, `FloatStorage`.
-    pub class: &'static str,
-    /// The storage's key: the entry `data/<key>` of the archive.
-    pub key: usize,
-    /// Extents of the tensor.
-    pub shape: Vec<usize>,
-}
-
 /// A Python object.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+#[derive(Clone)]
+pub enum Value<'a> {
     /// `None`.
     None,
     /// `True` or `False`.
@@ -66,57 +57,100 @@ pub enum Value {
     /// A string.
     Str(String),
     /// A tuple.
-    Tuple(Vec<Value>),
+    Tuple(Vec<Value<'a>>),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Value<'a>>),
     /// A dict.
-    Dict(Vec<(Value, Value)>),
+    Dict(Vec<(Value<'a>, Value<'a>)>),
     /// A `collections.OrderedDict`, possibly with attributes of its own.
     OrderedDict {
         /// Its items.
-        items: Vec<(Value, Value)>,
+        items: Vec<(Value<'a>, Value<'a>)>,
         /// Its attributes.
-        attributes: Vec<(&'static str, Value)>,
+        attributes: Vec<(String, Value<'a>)>,
     },
     /// An `argparse.Namespace` with these attributes.
-    Namespace(Vec<(&'static str, Value)>),
-    /// A `torch.Tensor` on the CPU.
-    Tensor(Storage),
+    Namespace(Vec<(String, Value<'a>)>),
+    /// A `torch.Tensor` on the processor, over a storage of its own: `None` where the weights have no such tensor.
+    Tensor(&'a dyn Weights, String),
 }
 
-impl Value {
+impl<'a> Value<'a> {
     /// A string.
     pub fn str(text: &str) -> Self {
         Self::Str(text.to_owned())
     }
 
     /// A dict with string keys.
-    pub fn dict<'a>(items: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
+    pub fn dict<'k>(items: impl IntoIterator<Item = (&'k str, Self)>) -> Self {
         Self::Dict(items.into_iter().map(|(key, value)| (Self::str(key), value)).collect())
+    }
+
+    /// An ordered dict of all tensors with PyTorch's `_metadata`: the version of every module on the way to a tensor.
+    pub fn state_dict(weights: &'a dyn Weights) -> Self {
+        let names = weights.names();
+        let (mut modules, mut seen) = (vec![""], HashSet::from([""]));
+        for name in &names {
+            for (end, _) in name.match_indices('.') {
+                if seen.insert(&name[..end]) {
+                    modules.push(&name[..end]);
+                }
+            }
+        }
+        let is_norm = |module: &str| weights.info(&format!("{module}.running_mean")).is_some();
+        let version = |module| Value::dict([("version", Value::Int(if is_norm(module) { 2 } else { 1 }))]);
+        let metadata = modules.into_iter().map(|module| (Value::str(module), version(module))).collect();
+        let items = names.iter().map(|&name| (Value::str(name), Value::Tensor(weights, name.to_owned()))).collect();
+        let metadata = Value::OrderedDict { items: metadata, attributes: Vec::new() };
+        Value::OrderedDict { items, attributes: vec![("_metadata".to_owned(), metadata)] }
     }
 }
 
+/// The storage's class in module `torch`.
+const fn storage_class(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F64 => "DoubleStorage",
+        DType::F32 => "FloatStorage",
+        DType::F16 => "HalfStorage",
+        DType::Bf16 => "BFloat16Storage",
+        DType::I64 => "LongStorage",
+        DType::I32 => "IntStorage",
+        DType::I16 => "ShortStorage",
+        DType::I8 => "CharStorage",
+        DType::U8 => "ByteStorage",
+        DType::Bool => "BoolStorage",
+    }
+}
+
+/// An object as bytes, and what its storages hold.
+pub(super) struct Pickled<'a> {
+    pub(super) bytes: Vec<u8>,
+    /// The tensor of each storage, in the order of their keys: the storage `k` is the entry `data/<k>` of the archive.
+    pub(super) storages: Vec<(&'a dyn Weights, &'a str)>,
+}
+
 /// Turns one object into bytes.
-#[derive(Debug, Default)]
-pub struct Pickler {
+#[derive(Default)]
+struct Pickler<'a> {
     out: Vec<u8>,
+    storages: Vec<(&'a dyn Weights, &'a str)>,
     memo: u32,
     /// Strings and globals (`c` in front) that were written, with their place in the memo. Python shares equal strings
     /// only where they are one object; sharing all of them reads back the same.
     known: HashMap<String, u32>,
 }
 
-impl Pickler {
-    /// The pickle of `value`.
-    pub fn pickle(value: &Value) -> Vec<u8> {
-        let mut pickler = Self::default();
-        pickler.out.extend([PROTO, 2]);
-        pickler.value(value);
-        pickler.out.push(STOP);
-        pickler.out
-    }
+/// The pickle of `value`.
+pub(super) fn pickle<'a>(value: &'a Value<'a>) -> Pickled<'a> {
+    let mut pickler = Pickler::default();
+    pickler.out.extend([PROTO, 2]);
+    pickler.value(value);
+    pickler.out.push(STOP);
+    Pickled { bytes: pickler.out, storages: pickler.storages }
+}
 
-    fn value(&mut self, value: &Value) {
+impl<'a> Pickler<'a> {
+    fn value(&mut self, value: &'a Value<'a>) {
         match value {
             Value::None => self.out.push(NONE),
             Value::Bool(x) => self.out.push(if *x { NEW_TRUE } else { NEW_FALSE }),
@@ -150,7 +184,10 @@ impl Pickler {
                 self.memoize();
                 self.state(attributes);
             }
-            Value::Tensor(storage) => self.tensor(storage),
+            Value::Tensor(weights, name) => match weights.info(name) {
+                Some(info) => self.tensor(*weights, name, info),
+                None => self.out.push(NONE),
+            },
         }
     }
 
@@ -189,32 +226,45 @@ impl Pickler {
         self.remember(line);
     }
 
-    fn tuple(&mut self, items: &[Value]) {
-        let short = match items.len() {
-            0 => return self.out.push(EMPTY_TUPLE),
+    fn tuple(&mut self, items: &'a [Value<'a>]) {
+        let end = self.begin_tuple(items.len());
+        items.iter().for_each(|item| self.value(item));
+        self.end_tuple(end);
+    }
+
+    /// Opens a tuple of so many items, and says what ends it: nothing where there are none.
+    fn begin_tuple(&mut self, items: usize) -> Option<u8> {
+        let short = match items {
+            0 => None,
             1 => Some(TUPLE_1),
             2 => Some(TUPLE_2),
             3 => Some(TUPLE_3),
-            _ => None,
+            _ => {
+                self.out.push(MARK);
+                Some(TUPLE)
+            }
         };
         if short.is_none() {
-            self.out.push(MARK);
+            self.out.push(EMPTY_TUPLE);
         }
-        for item in items {
-            self.value(item);
-        }
-        self.out.push(short.unwrap_or(TUPLE));
-        self.memoize();
+        short
     }
 
-    fn items(&mut self, items: &[(Value, Value)]) {
+    fn end_tuple(&mut self, end: Option<u8>) {
+        if let Some(end) = end {
+            self.out.push(end);
+            self.memoize();
+        }
+    }
+
+    fn items(&mut self, items: &'a [(Value<'a>, Value<'a>)]) {
         self.batches(items, SET_ITEM, SET_ITEMS, |pickler, (key, value)| {
             pickler.value(key);
             pickler.value(value);
         });
     }
 
-    fn batches<T>(&mut self, items: &[T], one: u8, many: u8, write: impl Fn(&mut Self, &T)) {
+    fn batches<T>(&mut self, items: &'a [T], one: u8, many: u8, write: impl Fn(&mut Self, &'a T)) {
         for batch in items.chunks(BATCH) {
             if let [single] = batch {
                 write(self, single);
@@ -229,8 +279,14 @@ impl Pickler {
         }
     }
 
-    fn state(&mut self, attributes: &[(&'static str, Value)]) {
-        self.value(&Value::dict(attributes.iter().cloned()));
+    /// The attributes of the object that was written last.
+    fn state(&mut self, attributes: &'a [(String, Value<'a>)]) {
+        self.out.push(EMPTY_DICT);
+        self.memoize();
+        self.batches(attributes, SET_ITEM, SET_ITEMS, |pickler, (key, value)| {
+            pickler.string(key);
+            pickler.value(value);
+        });
         self.out.push(BUILD);
     }
 
@@ -240,34 +296,41 @@ impl Pickler {
         self.memoize();
     }
 
-    fn tensor(&mut self, storage: &Storage) {
-        let elements: usize = storage.shape.iter().product();
-        let mut strides = vec![1_usize; storage.shape.len()];
+    fn tensor(&mut self, weights: &'a dyn Weights, name: &'a str, info: &TensorInfo) {
+        let (key, shape) = (self.storages.len(), &info.shape);
+        self.storages.push((weights, name));
+        let elements: usize = shape.iter().product();
+        let mut strides = vec![1_usize; shape.len()];
         for axis in (1..strides.len()).rev() {
-            strides[axis - 1] = strides[axis] * storage.shape[axis];
+            strides[axis - 1] = strides[axis] * shape[axis].max(1);
         }
-        let extents = |extents: &[usize]| Value::Tuple(extents.iter().map(|&x| Value::Int(x as i64)).collect());
-
         self.global("torch._utils", "_rebuild_tensor_v2");
         self.out.push(MARK);
         self.out.push(MARK);
         self.string("storage");
-        self.global("torch", storage.class);
-        self.string(&storage.key.to_string());
+        self.global("torch", storage_class(info.dtype));
+        self.string(&key.to_string());
         self.string("cpu");
         self.int(elements as i64);
         self.out.push(TUPLE);
         self.memoize();
         self.out.push(BIN_PERSISTENT_ID);
         self.int(0);
-        self.value(&extents(&storage.shape));
-        self.value(&extents(&strides));
+        self.extents(shape);
+        self.extents(&strides);
         self.out.push(NEW_FALSE);
         self.empty_ordered_dict();
         self.out.push(TUPLE);
         self.memoize();
         self.out.push(REDUCE);
         self.memoize();
+    }
+
+    /// A tuple of numbers.
+    fn extents(&mut self, extents: &[usize]) {
+        let end = self.begin_tuple(extents.len());
+        extents.iter().for_each(|&extent| self.int(extent as i64));
+        self.end_tuple(end);
     }
 
     fn memoize(&mut self) {

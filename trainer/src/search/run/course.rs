@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bossnas_data::dataset::{DataSet, DataSetError};
 use bossnas_data::views::{Broken, ViewBatch, ViewLoader, ViewLoaderOptions};
@@ -14,22 +14,22 @@ use bossnas_model::graph::{Orientation, Param};
 use bossnas_model::init::Initial;
 use bossnas_model::space::{DEFAULT_BASE, PathError, Space};
 use bossnas_model::weights::{TensorInfo, Weights, WeightsError};
-use bossnas_report::{Bar, Console, Counted, Progress, escape, units};
+use bossnas_report::{Bar, Counted, Progress, escape, units};
 use tch::{Device, Tensor};
 
-use super::checkpoint::{Checkpoint, CheckpointError, restore};
-use super::folder::{Folder, FolderError};
+use super::checkpoint::{Checkpoint, restore};
 use super::images::{Fixed, Images, ImagesError};
-use super::memory::resident;
 use super::plan::Plan;
 use super::ratings::{self, Document, HistoryError, name};
 use super::state::{Decided, Position, State};
-use super::stop::Stop;
-use crate::journal::log::{self, Event, Log, Reason};
 use crate::journal::tensorboard::EventFile;
-use crate::journal::{JournalError, report};
+use crate::journal::{Event as _, JournalError, Log, log};
 use crate::optim::LossScaler;
 use crate::optim::schedule::target_momentum;
+use crate::run::{
+    CheckpointError, Folder, FolderError, Halt, Pace, Surroundings, broken_name, resident, unix_time,
+};
+use crate::search::journal::{Event, Rating, Reason, Step, report};
 use crate::search::rate::{Job, Need, RateError, Ratings, available_memory, shared};
 use crate::search::siamese::{Batch, Extent, Learner, Siamese, StagePaths};
 use crate::search::{World, draw_paths};
@@ -44,21 +44,8 @@ pub struct Options {
     pub workers: NonZero<usize>,
     /// The process ends before the stage where this ends.
     pub stages: Range<usize>,
-    /// The process ends when so many batches of the run are done.
-    pub max_steps: Option<u64>,
-    /// A checkpoint after every so many batches, beside those after each epoch.
-    pub save_steps: Option<u64>,
-    /// A checkpoint after that time.
-    pub save_time: Duration,
-}
-
-/// Who looks on.
-#[derive(Debug)]
-pub struct Surroundings {
-    /// Where progress goes.
-    pub console: Console,
-    /// Who may ask to stop.
-    pub stop: Stop,
+    /// How often it saves, and when it ends.
+    pub pace: Pace,
 }
 
 /// How a process ended.
@@ -155,7 +142,7 @@ struct Search<'a> {
     options: &'a Options,
     surroundings: Surroundings,
     state: State,
-    log: Log,
+    log: Log<Event>,
     events: EventFile,
     progress: Progress,
     bar: Bar,
@@ -191,11 +178,12 @@ impl<'a> Search<'a> {
             let history = ratings::history(folder, checkpoint.position)?;
             state = State { position: checkpoint.position, decided: checkpoint.decided(folder)?, history };
         }
+        folder.make_folder("ratings")?;
         let log_path = folder.file(log::NAME);
         if checkpoint.is_none() && log_path.exists() {
             std::fs::remove_file(&log_path).map_err(|source| FolderError::Io { path: log_path.clone(), source })?;
         }
-        Log::cut(&log_path, state.position.step)?;
+        Log::<Event>::cut(&log_path, |event| event.step() <= state.position.step)?;
         let resumed = checkpoint.map(|checkpoint| checkpoint.position.step);
         let progress = surroundings.console.progress();
         let bar = progress.bar_of("search", Counted::Things("steps"));
@@ -214,7 +202,7 @@ impl<'a> Search<'a> {
             bar,
             started: now,
             saved: now,
-            last: checkpoint.map(|checkpoint| (checkpoint.position.step, checkpoint.file.clone())),
+            last: checkpoint.map(|checkpoint| (checkpoint.position.step, checkpoint.tensors.file.clone())),
             fixed: None,
             since_update: Sums::default(),
         };
@@ -369,7 +357,7 @@ impl<'a> Search<'a> {
         learner.update(lr, momentum)?;
         let sums = std::mem::take(&mut self.since_update);
         let seconds = (sums.time + begun.elapsed()).as_secs_f64().max(1e-9);
-        let step = log::Step {
+        let step = Step {
             time: unix_time(),
             stage: at.stage,
             epoch: at.epoch,
@@ -400,14 +388,12 @@ impl<'a> Search<'a> {
     /// Saves where it is time, and says whether the process is to end here.
     fn pause(&mut self, learner: &Learner) -> Result<Option<End>, SearchError> {
         let step = self.state.position.step;
-        let end = match self.options.max_steps {
-            _ if self.surroundings.stop.is_asked() => Some(End::Interrupted),
-            Some(most) if step >= most => Some(End::MaxSteps),
-            _ => None,
-        };
+        let end = self.options.pace.halts(step, &self.surroundings.stop).map(|halt| match halt {
+            Halt::Interrupted => End::Interrupted,
+            Halt::MaxSteps => End::MaxSteps,
+        });
         let saved = self.last.as_ref().map(|(step, _)| *step);
-        let due = self.options.save_steps.is_some_and(|steps| step.is_multiple_of(steps))
-            || self.saved.elapsed() >= self.options.save_time;
+        let due = self.options.pace.saves(step, self.saved.elapsed());
         if (end.is_some() || due) && saved != Some(step) {
             self.save(learner)?;
         }
@@ -420,7 +406,7 @@ impl<'a> Search<'a> {
 
     fn save_params(&mut self, params: &Params, learner: Option<&Learner>) -> Result<(), SearchError> {
         let written = Checkpoint::write(self.folder, self.plan, &self.state, params, learner)?;
-        self.last = Some((written.position.step, written.file));
+        self.last = Some((written.position.step, written.tensors.file));
         self.saved = Instant::now();
         Ok(())
     }
@@ -457,7 +443,7 @@ impl<'a> Search<'a> {
         let (Some(best), Some(worst)) = (ranked.first(), ranked.last()) else { return Ok(()) };
         let Position { stage, epoch, step, .. } = self.state.position;
         let time = unix_time();
-        let rating = log::Rating {
+        let rating = Rating {
             time,
             stage,
             epoch,
@@ -603,12 +589,7 @@ impl<'a> Search<'a> {
 }
 
 fn told(data: &DataSet, broken: &Broken) -> (String, String) {
-    let name = data.sample(broken.index).map_or_else(|| broken.index.to_string(), |sample| sample.name());
-    (name, broken.error.to_string())
-}
-
-fn unix_time() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+    (broken_name(data, broken.index), broken.error.to_string())
 }
 
 /// All tensors of both networks; the target's gather no gradients.

@@ -1,18 +1,16 @@
 //! What came out, in a sentence, a list and a table.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
 
 use bossnas_report::html::Page;
 use bossnas_report::{Align, Table, units};
 use serde_json::{Map, Value};
 
-use super::super::log::{Event, Reason};
+use super::super::event::{Event, Reason};
 use super::run::{Chosen, Run};
+use crate::journal::Event as _;
+use crate::journal::page::{date, duration, seed, worked};
 use crate::search::Rules;
-
-/// From here on years have five digits.
-const YEAR_10_000: f64 = 253_402_300_800.0;
 
 /// What came out, or how far it is.
 pub(super) fn lead(run: &Run) -> String {
@@ -52,7 +50,7 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
     if let Some(start) = run.start() {
         facts.push(("space", start.space.to_owned()));
         facts.push(("rules", rules(start.rules)));
-        let done = run.events.last().map_or(0, Event::step);
+        let done = run.events.last().map_or(0, |event| event.step());
         facts.push(("steps", format!("{} of {}", units::grouped(done), units::grouped(start.steps))));
     }
     facts.extend(run.config.as_deref().and_then(seed).map(|seed| ("seed", seed)));
@@ -84,40 +82,20 @@ fn rules(switches: &Map<String, Value>) -> String {
     }
 }
 
-/// The number `seed` of a configuration, or of one of its tables.
-fn seed(config: &str) -> Option<String> {
-    let table: toml::Table = config.parse().ok()?;
-    let tables = table.values().filter_map(toml::Value::as_table);
-    std::iter::once(&table).chain(tables).find_map(|table| table.get("seed")).map(ToString::to_string)
-}
-
 /// The seconds in which a process worked on each stage, its ratings included. The time between two processes does not count.
 pub(super) fn seconds(run: &Run) -> BTreeMap<usize, f64> {
     let mut seconds = BTreeMap::new();
     let mut stage = 0;
-    for pair in run.events.windows(2) {
-        stage = match &pair[1] {
-            Event::Start { .. } | Event::Resume { .. } => continue,
+    let begins = |event: &Event| matches!(event, Event::Start { .. } | Event::Resume { .. });
+    for (event, time) in worked(&run.events, begins) {
+        stage = match event {
             Event::Step(step) => step.stage,
             Event::Rating(rating) => rating.stage,
             _ => stage,
         };
-        let between = pair[1].time() - pair[0].time();
-        // A clock may have been set back.
-        *seconds.entry(stage).or_insert(0.0) += between.max(0.0);
+        *seconds.entry(stage).or_insert(0.0) += time;
     }
     seconds
-}
-
-pub(super) fn duration(seconds: f64) -> String {
-    Duration::try_from_secs_f64(seconds).map_or_else(|_| "unknown".to_owned(), units::duration)
-}
-
-fn date(seconds: f64) -> String {
-    if !(0.0..YEAR_10_000).contains(&seconds) {
-        return "unknown".to_owned();
-    }
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs_f64(seconds)).to_string()
 }
 
 /// The best path of each stage, and the drawing of the architecture.
@@ -188,7 +166,7 @@ fn best_paths(run: &Run, stages: &BTreeMap<usize, Vec<&super::run::Scored>>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::log::Rating;
+    use super::super::super::event::Rating;
     use super::*;
 
     fn run(events: Vec<Event>) -> Run {
@@ -237,21 +215,5 @@ mod tests {
         let text = rules(&of(serde_json::to_value(mixed).unwrap()));
         assert!(text.starts_with("attention = transposed, ") && text.contains("prefix = frozen"), "{text}");
         assert_eq!(rules(&of(serde_json::json!({"later": 1}))), "later = 1");
-    }
-
-    #[test]
-    fn times_that_are_none_are_said_to_be_unknown() {
-        assert_eq!(date(1.7e9), "2023-11-14T22:13:20Z");
-        for time in [f64::NAN, f64::INFINITY, -1.0, 1e18] {
-            assert_eq!(date(time), "unknown");
-        }
-        assert_eq!(duration(f64::NAN), "unknown");
-    }
-
-    #[test]
-    fn a_seed_is_found_at_the_top_or_in_a_table() {
-        assert_eq!(seed("seed = 3\n[run]\nseed = 4\n").as_deref(), Some("3"));
-        assert_eq!(seed("a = 1\n[run]\nseed = 4\n").as_deref(), Some("4"));
-        assert_eq!((seed("a = 1"), seed("=")), (None, None));
     }
 }
