@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod examples;
+mod experiment;
 mod fuzz;
 mod native;
 mod onnx_checker;
@@ -46,6 +47,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Measure the programs against the limits they are built to
     Bench(bench::Options),
+    /// Whole searches that take minutes, and what they show
+    Experiment(experiment::Options),
     /// Generate the Rust code for ONNX's messages from `converter/proto/onnx.proto`
     Proto(proto::Options),
 }
@@ -68,6 +71,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::OnnxChecker(options) => onnx_checker::run(options),
         Command::Fuzz(options) => fuzz::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Experiment(options) => experiment::run(options),
         Command::Proto(options) => proto::run(options),
     }
 }

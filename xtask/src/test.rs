@@ -1,5 +1,7 @@
 //! `cargo xtask test`: builds the programs and runs everything that CI runs.
 
+use std::path::Path;
+
 use bossnas_native::Part;
 use clap::Args;
 
@@ -42,8 +44,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         test.env(STRICT, "1");
     }
     // Whole-program tests run the binary that this variable names.
-    process::run(test.env(program::ENVIRONMENT_VARIABLE, program))?;
-    trainer(options)?;
+    process::run(test.env(program::ENVIRONMENT_VARIABLE, &program))?;
+    trainer(options, &program)?;
     process::run(&mut process::cargo(["test", "--release", "--package", "xtask", "--locked"]))?;
     onnx_checker::run(&onnx_checker::Options { strict: options.strict })?;
     if options.all {
@@ -53,7 +55,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The tests of the crates that libtorch is linked to; without it they are skipped.
-fn trainer(options: &Options) -> anyhow::Result<()> {
+fn trainer(options: &Options, zoo: &Path) -> anyhow::Result<()> {
     match torch::ready() {
         Err(error) if !options.strict => {
             eprintln!("SKIPPED tests of the trainer: {error:#}");
@@ -62,8 +64,9 @@ fn trainer(options: &Options) -> anyhow::Result<()> {
         done => done?,
     }
     let program = program::trainer()?;
+    // What one leaves the other reads.
     let mut test = process::cargo(["test", "--release", "--locked", "--no-fail-fast"]);
-    test.args(torch::these());
+    test.args(torch::these()).env(program::ENVIRONMENT_VARIABLE, zoo);
     if let Some(program) = program {
         test.env(program::TRAINER_VARIABLE, program);
     }

@@ -165,13 +165,7 @@ fn configuration(args: &Args, folder: &Folder) -> anyhow::Result<Config> {
 }
 
 fn prepare(config: Config, args: &Args) -> anyhow::Result<(Plan, Images)> {
-    let images = Images::open(&config, args.data.as_deref()).map_err(|error| match error {
-        ImagesError::NoPlace => anyhow::Error::from(
-            Failure::usage("this search needs --data").hint("it is what --config digits does without"),
-        ),
-        ImagesError::NoUse(_) => Failure::usage(error.to_string()).hint("leave --data out").into(),
-        other => other.into(),
-    })?;
+    let images = Images::open(&config, args.data.as_deref()).map_err(images_failure)?;
     let plan = Plan::new(config, &images).map_err(|error| match error {
         PlanError::TooFewImages { .. } => {
             anyhow::Error::from(Failure::failed(error.to_string()).hint("training.batch-size sets another number"))
@@ -187,7 +181,7 @@ fn prepare(config: Config, args: &Args) -> anyhow::Result<(Plan, Images)> {
 fn options(args: &Args, plan: &Plan, folder: &Folder) -> anyhow::Result<Options> {
     let all = plan.space.stages();
     let stages = args.stages.clone().unwrap_or(0..all);
-    let stands = Checkpoint::read(folder)?.map_or(0, |checkpoint| checkpoint.position.stage);
+    let stands = Checkpoint::read(folder.path())?.map_or(0, |checkpoint| checkpoint.position.stage);
     if stages.start >= all {
         let message = format!("{} has no stage {}", plan.space.name(), stages.start);
         return Err(Failure::usage(message).hint(format!("its stages are 0 to {}", all - 1)).into());
@@ -274,6 +268,16 @@ fn tell_end(end: End, out: &Path, console: Console) -> anyhow::Result<()> {
             let message = format!("stopped; all of it is saved in `{shown}`");
             Err(Failure::new(Exit::Stopped, message).hint("the same command goes on").into())
         }
+    }
+}
+
+pub(super) fn images_failure(error: ImagesError) -> anyhow::Error {
+    match error {
+        ImagesError::NoPlace => {
+            Failure::usage("this search needs --data").hint("it is what --config digits does without").into()
+        }
+        ImagesError::NoUse(_) => Failure::usage(error.to_string()).hint("leave --data out").into(),
+        other => other.into(),
     }
 }
 

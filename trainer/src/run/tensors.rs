@@ -142,8 +142,8 @@ impl TensorFile {
     }
 
     /// The tensors, if the file is the one that was written.
-    pub fn open(&self, folder: &Folder) -> Result<StateDict, CheckpointError> {
-        let path = folder.file(&self.file);
+    pub fn open(&self, run: &Path) -> Result<StateDict, CheckpointError> {
+        let path = run.join(&self.file);
         let file = SourceFile::open(&path)?;
         let changed = |why| CheckpointError::Changed { path: path.clone(), why };
         if file.len() != self.bytes {
@@ -181,28 +181,23 @@ fn verify(tensors: &dyn Weights, path: &Path) -> Result<(), CheckpointError> {
 }
 
 /// Writes a document, whole or not at all.
-pub fn write_document<T: Serialize>(folder: &Folder, name: &str, document: &T) -> Result<(), CheckpointError> {
+pub fn write_document<T: Serialize>(path: &Path, document: &T) -> Result<(), CheckpointError> {
     let mut text = serde_json::to_vec_pretty(document).unwrap_or_default();
     text.push(b'\n');
-    Ok(write_file(folder.file(name), &text)?)
+    Ok(write_file(path, &text)?)
 }
 
 /// Reads a document of a schema, if there is one.
-pub fn read_document<T: DeserializeOwned>(
-    folder: &Folder,
-    name: &str,
-    schema: &str,
-) -> Result<Option<T>, CheckpointError> {
+pub fn read_document<T: DeserializeOwned>(path: &Path, schema: &str) -> Result<Option<T>, CheckpointError> {
     #[derive(Deserialize)]
     struct Head {
         schema: String,
     }
-    let path = folder.file(name);
     if !path.exists() {
         return Ok(None);
     }
-    let wrong = |why: String| CheckpointError::Document { path: path.clone(), why };
-    let bytes = SourceFile::open(&path)?.read_up_to(0, MAX_BYTES)?;
+    let wrong = |why: String| CheckpointError::Document { path: path.to_owned(), why };
+    let bytes = SourceFile::open(path)?.read_up_to(0, MAX_BYTES)?;
     let head: Head = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     if head.schema != schema {
         return Err(wrong(format!("its schema is `{}`, expected `{schema}`", head.schema.escape_debug())));

@@ -2,6 +2,7 @@
 //! beside the last, read back, named, and only then the last one goes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bossnas_converter::checkpoint::StateDict;
 use bossnas_model::weights::Weights;
@@ -97,15 +98,15 @@ impl Checkpoint {
             scores: state.decided.iter().map(|decided| decided.score).collect(),
             loss_scale: learner.and_then(|learner| learner.scaler).map(|scaler| (scaler.scale(), scaler.good_steps())),
         };
-        write_document(folder, NAME, &checkpoint)?;
+        write_document(&folder.file(NAME), &checkpoint)?;
         remove_others(folder, &[&checkpoint.tensors.file]);
         Ok(checkpoint)
     }
 
     /// What a folder's checkpoint says, if there is one.
-    pub fn read(folder: &Folder) -> Result<Option<Self>, CheckpointError> {
-        let Some(read) = read_document::<Self>(folder, NAME, SCHEMA)? else { return Ok(None) };
-        let wrong = |why: String| CheckpointError::Document { path: folder.file(NAME), why };
+    pub fn read(run: &Path) -> Result<Option<Self>, CheckpointError> {
+        let Some(read) = read_document::<Self>(&run.join(NAME), SCHEMA)? else { return Ok(None) };
+        let wrong = |why: String| CheckpointError::Document { path: run.join(NAME), why };
         read.tensors.check().map_err(wrong)?;
         if read.scores.len() != read.best_paths.len() || read.best_paths.len() != read.position.stage {
             return Err(wrong("its stages, best paths and scores are not as many".to_owned()));
@@ -114,17 +115,17 @@ impl Checkpoint {
     }
 
     /// Its tensors, if the file is the one that was written.
-    pub fn tensors(&self, folder: &Folder) -> Result<StateDict, CheckpointError> {
-        self.tensors.open(folder)
+    pub fn tensors(&self, run: &Path) -> Result<StateDict, CheckpointError> {
+        self.tensors.open(run)
     }
 
     /// The stages that are decided.
-    pub(super) fn decided(&self, folder: &Folder) -> Result<Vec<Decided>, CheckpointError> {
+    pub fn decided(&self, run: &Path) -> Result<Vec<Decided>, CheckpointError> {
         let digits = |text: &String| text.chars().map(|c| c.to_digit(10).map(|digit| digit as u8)).collect();
         let path = |text: &String| -> Result<Vec<u8>, CheckpointError> {
             let path: Option<Vec<u8>> = digits(text);
             let wrong = || CheckpointError::Document {
-                path: folder.file(NAME),
+                path: run.join(NAME),
                 why: format!("`{}` is no path", text.escape_debug()),
             };
             path.ok_or_else(wrong)

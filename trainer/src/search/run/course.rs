@@ -128,7 +128,7 @@ pub fn search(
     options: &Options,
     surroundings: Surroundings,
 ) -> Result<End, SearchError> {
-    let checkpoint = Checkpoint::read(folder)?;
+    let checkpoint = Checkpoint::read(folder.path())?;
     let mut search = Search::open(plan, images, folder, options, surroundings, checkpoint.as_ref())?;
     let end = search.run(checkpoint.as_ref())?;
     search.finish(end)?;
@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
         let mut state = State::default();
         if let Some(checkpoint) = checkpoint {
             let history = ratings::history(folder, checkpoint.position)?;
-            state = State { position: checkpoint.position, decided: checkpoint.decided(folder)?, history };
+            state = State { position: checkpoint.position, decided: checkpoint.decided(folder.path())?, history };
         }
         folder.make_folder("ratings")?;
         let log_path = folder.file(log::NAME);
@@ -231,7 +231,7 @@ impl<'a> Search<'a> {
 
     /// All stages from where the run stands.
     fn run(&mut self, checkpoint: Option<&Checkpoint>) -> Result<End, SearchError> {
-        let weights = checkpoint.map(|checkpoint| checkpoint.tensors(self.folder)).transpose()?;
+        let weights = checkpoint.map(|checkpoint| checkpoint.tensors(self.folder.path())).transpose()?;
         let space = self.plan.space;
         let stages = space.stages();
         let mut params = match &weights {

@@ -89,6 +89,11 @@ impl StagePaths {
         self.stage
     }
 
+    /// The best paths of the stages before.
+    pub fn best(&self) -> &[Vec<u8>] {
+        &self.best
+    }
+
     /// The paths it may have.
     pub fn candidates(&self) -> &[Vec<u8>] {
         &self.candidates

@@ -1,19 +1,25 @@
 //! `rate`: the score of every path of a stage, from the weights of a search.
+//!
+//! What is rated is a [`Subject`], which comes from files that are named one by one ([`files`]) or from the folder of a run
+//! ([`searched`]).
 
+mod files;
+mod searched;
+
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bossnas_converter::checkpoint::{Checkpoint, Choice};
-use bossnas_files::SourceFile;
-use bossnas_files::npy;
 use bossnas_model::space::Space;
+use bossnas_model::weights::Weights;
 use bossnas_report::{Align, Console, Counted, Failure, Table, units};
+use bossnas_trainer::search::Rules;
 use bossnas_trainer::search::rate::{Job, Need, RateError, Ratings, available_memory, plain, shared};
 use bossnas_trainer::search::siamese::{Extent, Siamese, StagePaths};
-use bossnas_trainer::torch::{Placement, TorchError, from_f32};
+use bossnas_trainer::torch::{Placement, TorchError};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use super::RulesName;
 
@@ -28,32 +34,62 @@ use super::RulesName;
     --bn-images c.npy --json
   bossnas-train rate --space hytra --checkpoint search.safetensors --stage 1 --best-paths 5442 --paths 2000,2311 \\
     --images a.npy --bn-images c.npy --rules published
+  bossnas-train rate --run runs/digits --stage 1 --seed 7
+
+--run rates with the weights of a search, behind its best paths and by its rules, on the images that it rates on; another --seed
+draws other views of them.
 
 Stages are counted from 0. An images file is one batch, [images, 2 views, 3, height, width], float32, normalised; the batch
 for statistics may have more views. The checkpoint has the names of the siamese network: online_backbone..., target_necks...
 What is printed is what `bossnas-zoo rank --ratings` reads.")]
 pub(crate) struct Args {
+    /// The folder of a run, which takes the place of a space, a checkpoint and images
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["space", "base", "checkpoint", "images", "bn_images", "rules"])]
+    run: Option<PathBuf>,
+    /// The images of the run; digits come with the program
+    #[arg(long, value_name = "DIR", requires = "run")]
+    data: Option<PathBuf>,
+    /// Draws the views of a run's images
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "run",
+        help = "Draws the views of a run's images [default: the run's own]"
+    )]
+    seed: Option<u64>,
+    /// Threads that prepare a run's images [default: one for each core]
+    #[arg(long, value_name = "N", requires = "run")]
+    workers: Option<NonZero<usize>>,
     /// The search space
-    #[arg(long, value_name = "SPACE", help = "The search space: hytra, mbconv, nats-c10 or nats-c100")]
-    space: String,
+    #[arg(
+        long,
+        value_name = "SPACE",
+        required_unless_present = "run",
+        help = "The search space: hytra, mbconv, nats-c10 or nats-c100"
+    )]
+    space: Option<String>,
     /// Base width of the space: 64 in the published ones
     #[arg(long, value_name = "N")]
     base: Option<usize>,
     /// Weights of both networks, under their siamese names
-    #[arg(long, value_name = "FILE")]
-    checkpoint: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "run")]
+    checkpoint: Option<PathBuf>,
     /// The stage to rate, counted from 0
     #[arg(long, value_name = "K")]
     stage: usize,
-    /// The best paths of the stages before it, such as 60/46
-    #[arg(long, value_name = "PATHS")]
+    /// The best paths of the stages before it
+    #[arg(
+        long,
+        value_name = "PATHS",
+        help = "The best paths of the stages before it, such as 60/46 [default with --run: those of the run]"
+    )]
     best_paths: Option<String>,
     /// A batch to rate on; give it once for each batch
-    #[arg(long, value_name = "FILE.npy", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE.npy", required_unless_present = "run", num_args = 1..)]
     images: Vec<PathBuf>,
     /// The batch that statistics of batch norms are estimated from
-    #[arg(long, value_name = "FILE.npy")]
-    bn_images: PathBuf,
+    #[arg(long, value_name = "FILE.npy", required_unless_present = "run")]
+    bn_images: Option<PathBuf>,
     /// Only these paths, such as 00,17,71; the target is their mean then
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     paths: Vec<String>,
@@ -61,11 +97,10 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "RULES",
-        default_value = "corrected",
         hide_possible_values = true,
-        help = "Which rules hold: published, as the released code has them, or corrected"
+        help = "Which rules hold: published, as the released code has them, or corrected [default: corrected]"
     )]
-    rules: RulesName,
+    rules: Option<RulesName>,
     /// Rate as published, path by path and batch by batch: the same scores, for comparison
     #[arg(long)]
     plain: bool,
@@ -82,11 +117,20 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// What is rated, and on what.
+struct Subject {
+    rules: Rules,
+    stage: StagePaths,
+    siamese: Siamese,
+    images: Vec<Tensor>,
+    bn_images: Tensor,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     space: &'a str,
     stage: usize,
-    best_paths: &'a [String],
+    best_paths: Vec<String>,
     rules: &'static str,
     way: &'static str,
     scores: Map<String, Value>,
@@ -98,13 +142,12 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let rules = args.rules.rules();
-    let space = space(args)?.with_orientation(rules.attention);
-    let stage = stage(args, &space)?;
-    let images = args.images.iter().map(|path| read_images(path)).collect::<Result<Vec<_>, _>>()?;
-    let bn_images = read_images(&args.bn_images)?;
-    let siamese = load(&args.checkpoint, space, &stage)?;
-    let job = Job { siamese: &siamese, stage: &stage, rules, images: &images, bn_images: &bn_images };
+    let subject = match &args.run {
+        Some(run) => searched::subject(args, run, console)?,
+        None => files::subject(args)?,
+    };
+    let Subject { rules, stage, siamese, images, bn_images } = &subject;
+    let job = Job { siamese, stage, rules: *rules, images, bn_images };
     job.check().map_err(failure)?;
     let limit = memory(args, &job)?;
     let start = Instant::now();
@@ -118,31 +161,19 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     let rated = if args.plain { plain(&job, &mut progress) } else { shared(&job, limit, &mut progress) };
     let ratings = rated.map_err(failure)?;
     drop(bar);
-    print(args, console, &ratings, start.elapsed().as_secs_f64())
+    print(args, &subject, console, &ratings, start.elapsed().as_secs_f64())
 }
 
-fn space(args: &Args) -> anyhow::Result<Space> {
-    let names = || Space::PUBLISHED.map(|space| space.name().to_owned()).join(", ");
-    let Ok(space) = args.space.parse::<Space>() else {
-        let message = format!("there is no search space `{}`", args.space);
-        return Err(Failure::usage(message).hint(format!("there are {}", names())).into());
-    };
-    match args.base {
-        None => Ok(space),
-        Some(base) => Ok(space.with_base(base).map_err(|error| Failure::usage(error.to_string()))?),
-    }
-}
-
-fn stage(args: &Args, space: &Space) -> anyhow::Result<StagePaths> {
+/// The stage that is asked for, behind these paths.
+fn stage(args: &Args, space: &Space, best: Vec<Vec<u8>>) -> anyhow::Result<StagePaths> {
     let (number, stages, name) = (args.stage, space.stages(), space.name());
     if number >= stages {
         let message = format!("{name} has no stage {number}");
         return Err(Failure::usage(message).hint(format!("its stages are 0 to {}", stages - 1)).into());
     }
-    let best: Vec<&str> = args.best_paths.as_deref().map(|text| text.split('/').collect()).unwrap_or_default();
     if best.len() != number {
         let message = format!(
-            "stage {number} has {} before it, --best-paths names {}",
+            "stage {number} has {} before it, there are paths of {}",
             units::counted(number, "stage"),
             best.len()
         );
@@ -152,7 +183,6 @@ fn stage(args: &Args, space: &Space) -> anyhow::Result<StagePaths> {
     let explain = |error: bossnas_model::space::PathError| {
         Failure::usage(error.to_string()).hint("messages count stages and layers from 1, --stage counts from 0")
     };
-    let best = best.into_iter().map(operations).collect::<Result<Vec<_>, _>>()?;
     let stage = StagePaths::new(space, best).map_err(explain)?;
     if args.paths.is_empty() {
         return Ok(stage);
@@ -168,6 +198,11 @@ fn stage(args: &Args, space: &Space) -> anyhow::Result<StagePaths> {
     Ok(stage.only(space, paths).map_err(explain)?)
 }
 
+/// The paths of the stages before, as they are named.
+fn best_paths(text: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    text.split('/').map(operations).collect()
+}
+
 /// The digits of a path.
 fn operations(text: &str) -> Result<Vec<u8>, Failure> {
     let digit = |c: char| {
@@ -177,23 +212,9 @@ fn operations(text: &str) -> Result<Vec<u8>, Failure> {
     text.chars().map(digit).collect()
 }
 
-fn read_images(path: &Path) -> anyhow::Result<Tensor> {
-    let array = npy::read(&SourceFile::open(path)?)?;
-    let name = path.display();
-    if array.shape.len() != 5 {
-        let message = format!("`{name}` holds an array of shape {:?}", array.shape);
-        let hint = "images are [images, views, 3, height, width]";
-        return Err(Failure::failed(message).hint(hint).into());
-    }
-    if let Some(value) = array.values.iter().find(|value| !value.is_finite()) {
-        return Err(Failure::failed(format!("`{name}` holds {value}")).into());
-    }
-    Ok(from_f32(&array.values, &array.shape, Device::Cpu).map_err(TorchError::from)?)
-}
-
-fn load(path: &Path, space: Space, stage: &StagePaths) -> anyhow::Result<Siamese> {
-    let weights = Checkpoint::open(path)?.state_dict(Choice::default())?;
-    Siamese::load(space, &stage.parts(), Extent::Parts, &weights, Placement::FIXED).map_err(|error| match error {
+/// What a stage needs of weights; `path` is where they are from.
+fn load(path: &Path, weights: &dyn Weights, space: Space, stage: &StagePaths) -> anyhow::Result<Siamese> {
+    Siamese::load(space, &stage.parts(), Extent::Parts, weights, Placement::FIXED).map_err(|error| match error {
         TorchError::Misfits(misfits) => {
             let lines: Vec<String> = misfits.0.iter().map(ToString::to_string).collect();
             let message = format!(
@@ -236,17 +257,15 @@ fn failure(error: RateError) -> anyhow::Error {
     }
 }
 
-fn print(args: &Args, console: Console, ratings: &Ratings, seconds: f64) -> anyhow::Result<()> {
+fn print(args: &Args, subject: &Subject, console: Console, ratings: &Ratings, seconds: f64) -> anyhow::Result<()> {
     let name = |path: &[u8]| path.iter().map(u8::to_string).collect::<String>();
     let ranked = ratings.ranked();
     if args.json {
-        let best_paths: Vec<String> =
-            args.best_paths.as_deref().map(|text| text.split('/').map(str::to_owned).collect()).unwrap_or_default();
         let document = Document {
-            space: &args.space,
+            space: subject.siamese.space().name(),
             stage: args.stage,
-            best_paths: &best_paths,
-            rules: args.rules.rules().name(),
+            best_paths: subject.stage.best().iter().map(|path| name(path)).collect(),
+            rules: subject.rules.name(),
             way: if args.plain { "plain" } else { "shared" },
             scores: ratings.0.iter().map(|rated| (name(&rated.path), rated.score.into())).collect(),
             order: ranked.iter().map(|rated| name(&rated.path)).collect(),
