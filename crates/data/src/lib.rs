@@ -5,10 +5,11 @@
 //! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, byte for byte as Pillow and torchvision do.
 //!
 //! A [`dataset::DataSet`] is a list of labelled images, and a [`loader::Loader`] prepares them on all cores ahead of
-//! whoever takes them. For self-supervised training [`views`] makes augmented views of them, in batches. [`archive`]
+//! whoever takes them; [`classes`] says what their labels mean to a network. For self-supervised training [`views`] makes augmented views of them, in batches. [`archive`]
 //! unpacks what data sets come in.
 
 pub mod archive;
+pub mod classes;
 pub mod dataset;
 mod decode;
 mod error;

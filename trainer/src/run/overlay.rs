@@ -62,6 +62,15 @@ pub trait Configuration: Serialize + DeserializeOwned + Clone {
     /// What a file is laid over that names none.
     fn fallback() -> Self;
 
+    /// Configurations that together have every key there is: tables that some have and others lack may be added to those, or
+    /// taken out by `"none"`.
+    fn known() -> Vec<Self> {
+        Self::names().into_iter().filter_map(Self::named).collect()
+    }
+
+    /// Keys whose values are taken as they are, and not laid over key by key: choices between tables.
+    const CHOICES: &'static [&'static str] = &[];
+
     /// All values that cannot be: where they stand (`training.epochs`) and what is wrong with them.
     fn problems(&self) -> Vec<(String, String)>;
 
@@ -78,6 +87,10 @@ pub trait Configuration: Serialize + DeserializeOwned + Clone {
 
     /// Reads a configuration: all of it, or the name of one and what differs.
     fn parse(text: &str) -> Result<Self, Mistakes> {
+        // One that has every key is what it says, and lacks the tables that it does not have.
+        if let Some(whole) = toml::from_str::<Self>(text).ok().filter(|config| config.problems().is_empty()) {
+            return Ok(whole);
+        }
         let line_at = |at: usize| text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| {
             let line = error.span().map(|span| line_at(span.start));
@@ -86,7 +99,13 @@ pub trait Configuration: Serialize + DeserializeOwned + Clone {
         let mut reader = Reader { line_at: &line_at, mistakes: Vec::new(), leaves: Vec::new() };
         let default: Self = reader.base(table.get_ref());
         let Ok(toml::Value::Table(base)) = toml::Value::try_from(&default) else { return Ok(default) };
-        reader.lay_over::<Self>("", table.get_ref(), &base);
+        let mut known = base.clone();
+        for other in Self::known() {
+            if let Ok(toml::Value::Table(other)) = toml::Value::try_from(&other) {
+                unite(&mut known, &other);
+            }
+        }
+        reader.lay_over::<Self>("", table.get_ref(), &known, Some(&base));
         let config = reader.merged(&base).unwrap_or(default);
         for (key, message) in config.problems() {
             let line = reader.line_of(&key);
@@ -131,12 +150,28 @@ fn flatten(prefix: &str, table: toml::Table, leaves: &mut Vec<(String, String)>)
     }
 }
 
-/// A value that a file sets.
+/// Adds what another table has and this one lacks.
+fn unite(table: &mut toml::Table, other: &toml::Table) {
+    for (key, value) in other {
+        match (table.get_mut(key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => unite(inner, value),
+            (Some(_), _) => {}
+            (None, _) => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// A value that a file sets; none of a table that it takes out.
 struct Leaf {
     key: String,
     line: usize,
-    value: toml::Value,
+    value: Option<toml::Value>,
 }
+
+/// What takes a table out.
+const NONE: &str = "none";
 
 struct Reader<'a> {
     line_at: &'a dyn Fn(usize) -> usize,
@@ -176,8 +211,14 @@ impl Reader<'_> {
         C::fallback()
     }
 
-    /// Notes what a table sets, where it may set it.
-    fn lay_over<C: Configuration>(&mut self, prefix: &str, table: &DeTable<'_>, base: &toml::Table) {
+    /// Notes what a table sets, where it may set it. `known` are the keys there are, `base` those that are laid over.
+    fn lay_over<C: Configuration>(
+        &mut self,
+        prefix: &str,
+        table: &DeTable<'_>,
+        known: &toml::Table,
+        base: Option<&toml::Table>,
+    ) {
         for (name, value) in table {
             let key = name.get_ref().as_ref();
             let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
@@ -185,15 +226,30 @@ impl Reader<'_> {
             if path == C::BASE {
                 continue;
             }
-            let Some(expected) = base.get(key) else {
-                let known: Vec<&str> = base.keys().map(String::as_str).collect();
+            let Some(expected) = known.get(key) else {
+                let known: Vec<&str> = known.keys().map(String::as_str).collect();
                 self.wrong(line, format!("there is no `{}`; there are {}", path.escape_debug(), known.join(", ")));
                 continue;
             };
+            let present = base.and_then(|base| base.get(key));
             match (expected, value.get_ref()) {
-                (toml::Value::Table(base), DeValue::Table(table)) => self.lay_over::<C>(&path, table, base),
+                _ if C::CHOICES.contains(&path.as_str()) => match owned(value.get_ref()) {
+                    Some(value) => self.leaves.push(Leaf { key: path, line, value: Some(value) }),
+                    None => self.wrong(line, format!("`{path}` is {}", kind(expected))),
+                },
+                (toml::Value::Table(expected), DeValue::Table(table)) => {
+                    if present.is_none() {
+                        self.leaves.push(Leaf {
+                            key: path.clone(),
+                            line,
+                            value: Some(toml::Value::Table(expected.clone())),
+                        });
+                    }
+                    self.lay_over::<C>(&path, table, expected, present.and_then(toml::Value::as_table));
+                }
                 (toml::Value::Table(_), DeValue::String(text)) => match C::shorthand(&path, text) {
                     Some(meant) => self.meant(meant, line),
+                    None if text == NONE => self.leaves.push(Leaf { key: path, line, value: None }),
                     None => self.leaf(path, line, expected, value),
                 },
                 _ => self.leaf(path, line, expected, value),
@@ -206,7 +262,7 @@ impl Reader<'_> {
         match meant {
             // First, so that what else the file says of the same keys counts.
             Ok(values) => {
-                self.leaves.splice(0..0, values.into_iter().map(|(key, value)| Leaf { key, line, value }));
+                self.leaves.splice(0..0, values.into_iter().map(|(key, value)| Leaf { key, line, value: Some(value) }));
             }
             Err(message) => self.wrong(line, message),
         }
@@ -218,7 +274,7 @@ impl Reader<'_> {
             (Some(value), expected) if value.same_type(expected) => value,
             (_, expected) => return self.wrong(line, format!("`{key}` is {}", kind(expected))),
         };
-        self.leaves.push(Leaf { key, line, value });
+        self.leaves.push(Leaf { key, line, value: Some(value) });
     }
 
     /// The base with what the file sets. A value that has no meaning is told alone, and left out.
@@ -226,10 +282,11 @@ impl Reader<'_> {
         let mut merged = base.clone();
         let mut wrong = Vec::new();
         for leaf in &self.leaves {
-            let mut alone = base.clone();
-            set(&mut alone, &leaf.key, &leaf.value);
-            match toml::Value::Table(alone).try_into::<C>() {
-                Ok(_) => set(&mut merged, &leaf.key, &leaf.value),
+            // Together with what came before it, which may be the table that it stands in.
+            let mut with = merged.clone();
+            set(&mut with, &leaf.key, leaf.value.as_ref());
+            match toml::Value::Table(with.clone()).try_into::<C>() {
+                Ok(_) => merged = with,
                 Err(error) => wrong.push((leaf.line, format!("`{}` is wrong: {}", leaf.key, error.message().trim()))),
             }
         }
@@ -240,13 +297,16 @@ impl Reader<'_> {
     }
 }
 
-/// Sets the value of a key with dots, whose tables are there.
-fn set(table: &mut toml::Table, key: &str, value: &toml::Value) {
-    match key.split_once('.') {
-        None => {
+/// Sets the value of a key with dots, whose tables are there, or takes it out.
+fn set(table: &mut toml::Table, key: &str, value: Option<&toml::Value>) {
+    match (key.split_once('.'), value) {
+        (None, Some(value)) => {
             table.insert(key.to_owned(), value.clone());
         }
-        Some((first, rest)) => {
+        (None, None) => {
+            table.remove(key);
+        }
+        (Some((first, rest)), value) => {
             if let Some(toml::Value::Table(inner)) = table.get_mut(first) {
                 set(inner, rest, value);
             }
