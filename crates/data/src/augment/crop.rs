@@ -2,14 +2,57 @@
 
 use bossnas_model::preprocess::Interpolation;
 use bossnas_model::random::Stream;
+use serde::{Deserialize, Serialize};
 
+use super::check::Judge;
 use super::planes::Planes;
-use super::recipe::Crop;
 use crate::resample::{self, Taps};
 use crate::{Error, RgbImage};
 
 /// How often a window is drawn until one fits into the image.
 const TRIES: u32 = 10;
+
+/// The widest and the narrowest window of a crop, as width by height.
+const RATIOS: [f64; 2] = [0.01, 100.0];
+
+/// Which part of an image a view shows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Crop {
+    /// torchvision's `RandomResizedCrop`: a window of a random size and shape at a random place, resized (bicubic).
+    Resized {
+        /// The share of the image's area that the window has.
+        scale: [f64; 2],
+        /// Its width by its height; the logarithm is uniform.
+        ratio: [f64; 2],
+    },
+    /// torchvision's `RandomCrop`: black is put around an image that has the size of a view, and a window of that size is
+    /// taken at a random place.
+    Padded {
+        /// Pixels of black on each side.
+        padding: usize,
+    },
+    /// All of it, resized (bicubic) without regard to its proportions.
+    Whole,
+}
+
+impl Crop {
+    /// The window that the published networks were searched and trained with.
+    pub const PUBLISHED: Self = Self::Resized { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
+
+    pub(crate) fn check(&self, size: usize, judge: &mut Judge) {
+        judge.within("crop", |judge| match *self {
+            Self::Resized { scale, ratio } => {
+                judge.shares("resized.scale", scale);
+                judge.range("resized.ratio", ratio, RATIOS);
+            }
+            Self::Padded { padding } => {
+                judge.demand(padding <= size, "padded.padding", padding, "at most the size of a view");
+            }
+            Self::Whole => {}
+        });
+    }
+}
 
 /// A part of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +80,7 @@ pub enum Window {
 }
 
 /// Draws a window of an image of this height and width.
-pub(super) fn draw(crop: &Crop, size: usize, [height, width]: [u32; 2], stream: &mut Stream) -> Window {
+pub(crate) fn draw(crop: &Crop, size: usize, [height, width]: [u32; 2], stream: &mut Stream) -> Window {
     match *crop {
         Crop::Resized { scale, ratio } => resized([height, width], scale, ratio, stream),
         Crop::Padded { padding } => {
@@ -46,6 +89,14 @@ pub(super) fn draw(crop: &Crop, size: usize, [height, width]: [u32; 2], stream: 
             let [top, left] = [height, width].map(|side| stream.below(room(side)) as usize);
             Window::Padded { padding, top, left }
         }
+        Crop::Whole => Window::whole([height, width]),
+    }
+}
+
+impl Window {
+    /// All of an image of this height and width.
+    pub(crate) const fn whole([height, width]: [u32; 2]) -> Self {
+        Self::Resized { top: 0, left: 0, height, width }
     }
 }
 
@@ -75,7 +126,7 @@ fn resized([height, width]: [u32; 2], scale: [f64; 2], ratio: [f64; 2], stream: 
 }
 
 /// The pixels of a window, in a view of this height and width, mirrored or not.
-pub(super) fn cut(image: &RgbImage, window: Window, size: [usize; 2], flip: bool) -> Result<Planes, Error> {
+pub(crate) fn cut(image: &RgbImage, window: Window, size: [usize; 2], flip: bool) -> Result<Planes, Error> {
     match window {
         Window::Resized { top, left, height, width } => {
             let fits =

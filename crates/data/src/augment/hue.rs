@@ -8,7 +8,7 @@ use wide::{f32x4, i16x8, i32x4, i32x8, u8x16, u16x8, u32x8};
 use super::planes::{Planes, Stretch};
 
 /// Turns all hues by this part of the circle.
-pub(super) fn turn(view: &mut Planes, part: f64) {
+pub(crate) fn turn(view: &mut Planes, part: f64) {
     // A whole number of the circle's steps, of which 255 are the part's unit; the bytes wrap around at 256.
     let steps = (part * 255.0) as i32 as u8;
     let hues: &Hues = &HUES;

@@ -11,7 +11,7 @@ const PASSES: usize = 3;
 const POINT: u32 = 24;
 
 /// Blurs all colours. Beyond the border a view goes on as it ends.
-pub(super) fn gaussian(view: &mut Planes, sigma: f64) {
+pub(crate) fn gaussian(view: &mut Planes, sigma: f64) {
     if sigma <= 0.0 {
         return;
     }

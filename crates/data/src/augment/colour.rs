@@ -5,12 +5,12 @@
 use wide::bytemuck::cast;
 use wide::{f32x4, i16x8, i32x4, i32x8, u8x16};
 
-use super::draw::Adjustment;
 use super::hue;
+use super::jitter::Adjustment;
 use super::planes::{Planes, Stretch};
 
 /// Carries out one change.
-pub(super) fn adjust(view: &mut Planes, adjustment: Adjustment) {
+pub(crate) fn adjust(view: &mut Planes, adjustment: Adjustment) {
     match adjustment {
         Adjustment::Brightness(factor) => blend(view.stretches_mut(), std::iter::repeat([0; _]), factor),
         Adjustment::Contrast(factor) => {
@@ -28,14 +28,14 @@ pub(super) fn adjust(view: &mut Planes, adjustment: Adjustment) {
 }
 
 /// Drops the colours.
-pub(super) fn grey(view: &mut Planes) {
+pub(crate) fn grey(view: &mut Planes) {
     let grey = view.grey();
     view.colours_mut().into_iter().for_each(|plane| plane.copy_from_slice(&grey));
 }
 
 /// Each level becomes `base + factor * (level - base)` in float32, cut off after the point and at both ends of a byte.
 #[inline]
-fn blend(levels: &mut [Stretch], bases: impl Iterator<Item = Stretch>, factor: f64) {
+pub(crate) fn blend(levels: &mut [Stretch], bases: impl Iterator<Item = Stretch>, factor: f64) {
     let factor = f32x4::splat(factor as f32);
     for (levels, base) in levels.iter_mut().zip(bases) {
         let (all, base) = (u8x16::new(*levels), u8x16::new(base));

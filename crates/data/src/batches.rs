@@ -1,12 +1,14 @@
-//! Batches of views, made ahead of whoever takes them.
+//! Batches of augmented images, made ahead of whoever takes them.
 //!
-//! Positions are counted through all batches; position modulo workers decides which worker makes the views of a sample, and
-//! each works through its own positions in order. What is made depends on neither. At most [`ViewLoaderOptions::ahead`]
-//! batches are in work or waiting. A worker makes one view after the other in memory of its own and copies it to its place in
-//! the batch. Dropping the loader ends the workers after the views they are at.
+//! A recipe ([`Augment`]) says what is made of a sample: several views for the search, one input for training. Positions are
+//! counted through all batches; position modulo workers decides which worker makes the inputs of a sample, and each works
+//! through its own positions in order. What is made depends on neither, only on the [`Key`]. At most [`BatchOptions::ahead`]
+//! batches are in work or waiting. A worker makes one input after the other in memory of its own and copies it to its place
+//! in the batch. Dropping the loader ends the workers after the inputs they are at.
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::iter::FusedIterator;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
@@ -14,16 +16,44 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Draw, Recipe, view};
+use crate::augment::check::RecipeError;
 use crate::dataset::{DataSet, DataSetError};
-use crate::{DecodeOptions, RgbImage};
+use crate::{DecodeOptions, Error, RgbImage};
 
 /// How many samples are tried in the place of a broken one.
 const TRIES: usize = 16;
 
-/// How batches of views are made.
+/// What decides the draws for a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Of the whole training.
+    pub seed: u64,
+    /// Number of the pass through the data set.
+    pub epoch: u64,
+    /// Number of the image in the data set.
+    pub image: u64,
+    /// How often it came before in this epoch.
+    pub occurrence: u64,
+}
+
+/// A recipe: what is made of a sample.
+pub trait Augment: Debug + Send + Sync + 'static {
+    /// Refuses what cannot be: all of it at once.
+    fn check(&self) -> Result<(), RecipeError>;
+
+    /// How many inputs are made of a sample.
+    fn inputs(&self) -> usize;
+
+    /// Height and width of an input.
+    fn size(&self) -> usize;
+
+    /// Makes one of the inputs: fills all of `out`, `[3, size, size]`.
+    fn augment(&self, image: &RgbImage, key: Key, input: usize, out: &mut [f32]) -> Result<(), Error>;
+}
+
+/// How batches are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ViewLoaderOptions {
+pub struct BatchOptions {
     /// Number of threads.
     pub workers: NonZero<usize>,
     /// Most batches in work or waiting at a time.
@@ -32,7 +62,7 @@ pub struct ViewLoaderOptions {
     pub decode: DecodeOptions,
 }
 
-impl Default for ViewLoaderOptions {
+impl Default for BatchOptions {
     /// A worker for each core, two batches ahead.
     fn default() -> Self {
         let workers = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
@@ -40,14 +70,14 @@ impl Default for ViewLoaderOptions {
     }
 }
 
-/// Samples, and all views of each.
+/// Samples, and all that was made of them.
 #[derive(Debug)]
-pub struct ViewBatch {
-    /// The numbers of the samples whose views these are. Where one was broken, that of the sample which took its place.
+pub struct Batch {
+    /// The numbers of the samples that these are made of. Where one was broken, that of the sample which took its place.
     pub indices: Vec<usize>,
     /// Their labels.
     pub labels: Vec<u32>,
-    /// `[samples, views, 3, size, size]` normalised numbers.
+    /// `[samples, inputs, 3, size, size]` normalised numbers.
     pub values: Vec<f32>,
     /// The broken samples that others took the places of, in the order in which they were met.
     pub broken: Vec<Broken>,
@@ -62,25 +92,25 @@ pub struct Broken {
     pub error: DataSetError,
 }
 
-/// Batches of views, in order; see the module.
+/// Batches, in order; see the module.
 ///
 /// A broken sample's place is taken by the next one after it in the data set that can be read, the first after the last, with
 /// the draws of the broken one's number. A batch is an error where the 16 after a broken sample are broken too.
 #[derive(Debug)]
-pub struct ViewLoader {
-    shared: Arc<Shared>,
+pub struct BatchLoader<A: Augment> {
+    shared: Arc<Shared<A>>,
     workers: Vec<JoinHandle<()>>,
     waited: Duration,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Shared<A> {
     data: Arc<DataSet>,
-    recipe: Recipe,
+    recipe: A,
     seed: u64,
     epoch: u64,
-    options: ViewLoaderOptions,
-    batches: Vec<Vec<usize>>,
+    options: BatchOptions,
+    batches: Vec<Vec<Place>>,
     line: Mutex<Line>,
     /// Memory of batches that nobody needs any more.
     spare: Mutex<Vec<Vec<f32>>>,
@@ -88,6 +118,14 @@ struct Shared {
     finished: Condvar,
     /// There is room for another batch, or nobody will take more.
     room: Condvar,
+}
+
+/// A sample in a batch.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    index: usize,
+    /// How often it came before, in all batches of the epoch.
+    occurrence: u32,
 }
 
 /// The batches that are in work or waiting.
@@ -100,7 +138,7 @@ struct Line {
     stopped: bool,
 }
 
-/// A batch in the making. Workers fill it side by side, each a view at a time.
+/// A batch in the making. Workers fill it side by side, each an input at a time.
 #[derive(Debug)]
 struct Work(Mutex<Made>);
 
@@ -114,7 +152,7 @@ struct Made {
     samples: Vec<Option<Result<Done, Failure>>>,
 }
 
-/// A sample whose views are in their place.
+/// A sample whose inputs are in their place.
 #[derive(Debug)]
 struct Done {
     index: usize,
@@ -129,15 +167,29 @@ enum Failure {
     Panic(Box<dyn Any + Send>),
 }
 
-impl ViewLoader {
-    /// Begins to make batches, each of the samples of these numbers: the views that `recipe`, `seed` and `epoch` say.
+impl<A: Augment> BatchLoader<A> {
+    /// Begins to make batches, each of the samples of these numbers: the inputs that `recipe`, `seed` and `epoch` say.
     pub fn start(
         data: Arc<DataSet>,
         batches: Vec<Vec<usize>>,
-        recipe: Recipe,
+        recipe: A,
         seed: u64,
         epoch: u64,
-        options: ViewLoaderOptions,
+        options: BatchOptions,
+    ) -> Result<Self, DataSetError> {
+        Self::start_at(data, batches, 0, recipe, seed, epoch, options)
+    }
+
+    /// [`start`](Self::start) in the middle: the first `taken` of all batches of the epoch were handed over before and are only
+    /// counted, so that a sample which came in them has other draws when it comes again.
+    pub fn start_at(
+        data: Arc<DataSet>,
+        batches: Vec<Vec<usize>>,
+        taken: usize,
+        recipe: A,
+        seed: u64,
+        epoch: u64,
+        options: BatchOptions,
     ) -> Result<Self, DataSetError> {
         recipe.check()?;
         let len = data.len();
@@ -145,21 +197,24 @@ impl ViewLoader {
             return Err(DataSetError::NoSample { index, len });
         }
         let largest = batches.iter().map(Vec::len).max().unwrap_or(0);
-        let numbers = largest.saturating_mul(recipe.views()).saturating_mul(recipe.numbers());
+        let (inputs, size) = (recipe.inputs(), recipe.size());
+        let numbers = largest.saturating_mul(inputs).saturating_mul(3 * size * size);
         if Vec::<f32>::new().try_reserve_exact(numbers).is_err() {
-            return Err(DataSetError::BatchMemory { samples: largest, views: recipe.views(), size: recipe.size });
+            return Err(DataSetError::BatchMemory { samples: largest, inputs, size });
         }
+        let taken = taken.min(batches.len());
+        let batches = places(len, batches).split_off(taken);
         Self::begin(data, batches, recipe, seed, epoch, options)
     }
 
     /// [`start`](Self::start) with what was checked.
     fn begin(
         data: Arc<DataSet>,
-        batches: Vec<Vec<usize>>,
-        recipe: Recipe,
+        batches: Vec<Vec<Place>>,
+        recipe: A,
         seed: u64,
         epoch: u64,
-        options: ViewLoaderOptions,
+        options: BatchOptions,
     ) -> Result<Self, DataSetError> {
         let samples: usize = batches.iter().map(Vec::len).sum();
         let works = batches.iter().take(options.ahead.get()).map(|batch| Work::new(batch.len())).collect();
@@ -170,7 +225,7 @@ impl ViewLoader {
         let mut loader = Self { shared, workers: Vec::new(), waited: Duration::ZERO };
         for worker in 0..options.workers.get().min(samples) {
             let shared = Arc::clone(&loader.shared);
-            let thread = thread::Builder::new().name("views".to_owned()).spawn(move || shared.work(worker));
+            let thread = thread::Builder::new().name("batches".to_owned()).spawn(move || shared.work(worker));
             // Those that run already are ended by the loader's destructor.
             loader.workers.push(thread.map_err(DataSetError::Thread)?);
         }
@@ -178,7 +233,7 @@ impl ViewLoader {
     }
 
     /// Takes the memory of a batch back for one that is still to come. New memory costs more than it seems: the system hands it
-    /// out page by page, which takes a fifth of the time that the views take.
+    /// out page by page, which takes a fifth of the time that views take.
     pub fn recycle(&self, values: Vec<f32>) {
         let mut spare = self.shared.spare();
         if spare.len() < self.shared.options.ahead.get() {
@@ -192,8 +247,8 @@ impl ViewLoader {
     }
 }
 
-impl Iterator for ViewLoader {
-    type Item = Result<ViewBatch, DataSetError>;
+impl<A: Augment> Iterator for BatchLoader<A> {
+    type Item = Result<Batch, DataSetError>;
 
     /// Waits for the next batch. A panic of a worker goes on here.
     fn next(&mut self) -> Option<Self::Item> {
@@ -230,11 +285,11 @@ impl Iterator for ViewLoader {
     }
 }
 
-impl ExactSizeIterator for ViewLoader {}
+impl<A: Augment> ExactSizeIterator for BatchLoader<A> {}
 
-impl FusedIterator for ViewLoader {}
+impl<A: Augment> FusedIterator for BatchLoader<A> {}
 
-impl Drop for ViewLoader {
+impl<A: Augment> Drop for BatchLoader<A> {
     fn drop(&mut self) {
         self.shared.line().stopped = true;
         self.shared.room.notify_all();
@@ -261,8 +316,8 @@ impl Made {
         Self { missing: samples, values: Vec::new(), samples: (0..samples).map(|_| None).collect() }
     }
 
-    fn batch(self) -> Result<ViewBatch, Failure> {
-        let mut batch = ViewBatch { indices: vec![], labels: vec![], values: self.values, broken: vec![] };
+    fn batch(self) -> Result<Batch, Failure> {
+        let mut batch = Batch { indices: vec![], labels: vec![], values: self.values, broken: vec![] };
         for done in self.samples.into_iter().flatten() {
             let Done { index, label, broken } = done?;
             batch.indices.push(index);
@@ -273,7 +328,23 @@ impl Made {
     }
 }
 
-impl Shared {
+/// Each sample with the number of times that it came before.
+fn places(samples: usize, batches: Vec<Vec<usize>>) -> Vec<Vec<Place>> {
+    let mut seen = vec![0; samples];
+    let mut place = |index: usize| {
+        let occurrence = seen[index];
+        seen[index] += 1;
+        Place { index, occurrence }
+    };
+    batches.into_iter().map(|batch| batch.into_iter().map(&mut place).collect()).collect()
+}
+
+impl<A: Augment> Shared<A> {
+    /// Numbers of an input.
+    fn numbers(&self) -> usize {
+        3 * self.recipe.size() * self.recipe.size()
+    }
+
     /// No code that can panic runs under the lock, so a poisoned one is sound.
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
@@ -283,11 +354,11 @@ impl Shared {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a view of a sample into its place.
-    fn put(&self, work: &Work, row: usize, number: usize, view: &[f32]) {
+    /// Puts an input of a sample into its place.
+    fn put(&self, work: &Work, row: usize, number: usize, input: &[f32]) {
         let mut made = work.made();
         if made.values.is_empty() {
-            let numbers = made.samples.len() * self.recipe.views() * view.len();
+            let numbers = made.samples.len() * self.recipe.inputs() * input.len();
             // What is in it does not matter: every place is written to.
             made.values = self.spare().pop().unwrap_or_default();
             if made.values.capacity() < numbers {
@@ -296,13 +367,13 @@ impl Shared {
                 made.values.resize(numbers, 0.0);
             }
         }
-        let at = (row * self.recipe.views() + number) * view.len();
-        made.values[at..at + view.len()].copy_from_slice(view);
+        let at = (row * self.recipe.inputs() + number) * input.len();
+        made.values[at..at + input.len()].copy_from_slice(input);
     }
 
     /// What a worker does: every so many positions, one.
     fn work(&self, worker: usize) {
-        let mut room = vec![0.0; self.recipe.numbers()];
+        let mut room = vec![0.0; self.numbers()];
         let positions = self
             .batches
             .iter()
@@ -339,11 +410,11 @@ impl Shared {
         }
     }
 
-    /// Makes the views of a sample, or of the one that takes its place.
-    fn sample(&self, wanted: usize, row: usize, work: &Work, room: &mut [f32]) -> Result<Done, Failure> {
-        let (len, mut broken, mut index) = (self.data.len(), Vec::new(), wanted);
+    /// Makes the inputs of a sample, or of the one that takes its place.
+    fn sample(&self, wanted: Place, row: usize, work: &Work, room: &mut [f32]) -> Result<Done, Failure> {
+        let (len, mut broken, mut index) = (self.data.len(), Vec::new(), wanted.index);
         loop {
-            let error = match self.views(index, wanted, row, work, room) {
+            let error = match self.inputs(index, wanted, row, work, room) {
                 Ok(label) => return Ok(Done { index, label, broken }),
                 Err(error) => error,
             };
@@ -356,19 +427,21 @@ impl Shared {
         }
     }
 
-    fn views(
+    fn inputs(
         &self,
         index: usize,
-        wanted: usize,
+        wanted: Place,
         row: usize,
         work: &Work,
         room: &mut [f32],
     ) -> Result<u32, DataSetError> {
         let sample = self.data.sample(index).ok_or(DataSetError::NoSample { index, len: self.data.len() })?;
         let image: RgbImage = sample.decode(sample.read()?, self.options.decode)?;
-        for number in 0..self.recipe.views() {
-            let draw = Draw { seed: self.seed, epoch: self.epoch, image: wanted as u64, view: number as u64 };
-            view(&image, &self.recipe, draw, room)
+        let (image_number, occurrence) = (wanted.index as u64, u64::from(wanted.occurrence));
+        let key = Key { seed: self.seed, epoch: self.epoch, image: image_number, occurrence };
+        for number in 0..self.recipe.inputs() {
+            self.recipe
+                .augment(&image, key, number, room)
                 .map_err(|source| DataSetError::Image { name: sample.name(), source })?;
             self.put(work, row, number, room);
         }
@@ -379,15 +452,16 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::views::Recipe;
 
-    fn loader(batches: usize, workers: usize, ahead: usize, recipe: Recipe) -> ViewLoader {
+    fn loader(batches: usize, workers: usize, ahead: usize, recipe: Recipe) -> BatchLoader<Recipe> {
         let batches = (0..batches).map(|batch| (0..6).map(|row| batch * 6 + row).collect()).collect();
-        let options = ViewLoaderOptions {
+        let options = BatchOptions {
             workers: workers.try_into().unwrap(),
             ahead: ahead.try_into().unwrap(),
             decode: DecodeOptions::default(),
         };
-        ViewLoader::begin(Arc::new(DataSet::digits()), batches, recipe, 1, 0, options).unwrap()
+        BatchLoader::begin(Arc::new(DataSet::digits()), places(1797, batches), recipe, 1, 0, options).unwrap()
     }
 
     #[test]
