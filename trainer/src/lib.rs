@@ -13,7 +13,7 @@
 
 pub mod journal;
 pub mod optim;
-//pub mod retrain;
+pub mod retrain;
 pub mod run;
 pub mod search;
 pub mod torch;
