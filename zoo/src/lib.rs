@@ -13,8 +13,7 @@
 //! - [`images`] turns image files into what networks read;
 //! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
-//! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
-//!   [`predict`] the likeliest of them;
+//! - [`parts`] sums what a network costs by stem, stages and head; [`predict`] names the likeliest classes;
 //! - [`rank`] brings ratings of searched architectures together with their accuracies.
 
 pub mod bench;
@@ -25,7 +24,6 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod images;
-pub mod labels;
 pub mod parts;
 pub mod ports;
 pub mod predict;

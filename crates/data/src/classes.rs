@@ -1,4 +1,11 @@
-//! What the labels of a data set mean to a network: its own numbers of classes, or others.
+//! Names of classes, and what the labels of a data set mean to a network: its own numbers of classes, or others.
+
+const IMAGENET: &str = include_str!("../assets/imagenet_classes.txt");
+
+/// The 1000 classes of ImageNet-1k, in the order of the published networks' outputs.
+pub fn imagenet() -> Vec<String> {
+    IMAGENET.lines().map(str::to_owned).collect()
+}
 
 /// What the labels of a data set mean to a network.
 #[derive(Debug, Clone, PartialEq, Eq)]

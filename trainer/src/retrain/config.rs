@@ -178,6 +178,16 @@ impl Config {
         }
     }
 
+    /// The same for inputs of another size: a padded crop moves them by the same share of their side.
+    #[must_use]
+    pub fn with_size(mut self, size: usize) -> Self {
+        if let Crop::Padded { padding } = self.images.crop {
+            self.images.crop = Crop::Padded { padding: (padding * size).div_ceil(self.images.size.max(1)) };
+        }
+        self.images.size = size;
+        self
+    }
+
     /// Of iNaturalist: the level whose names are the classes.
     pub fn category(&self) -> Category {
         self.inat_category.parse().unwrap_or_default()
@@ -335,16 +345,6 @@ impl Configuration for Config {
         let Ok(toml::Value::Table(table)) = toml::Value::try_from(rules) else { return None };
         Some(Ok(table.into_iter().map(|(key, value)| (format!("rules.{key}"), value)).collect()))
     }
-}
-
-/// Inputs of another size: what follows from it in the recipe follows.
-pub(super) fn resized(recipe: &Recipe, size: usize) -> Recipe {
-    let crop = match recipe.crop {
-        // The same share of the side.
-        Crop::Padded { padding } if recipe.size > 0 => Crop::Padded { padding: (padding * size).div_ceil(recipe.size) },
-        other => other,
-    };
-    Recipe { size, crop, ..recipe.clone() }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Notes, Recognised, StateDict, check, recognise};
 use bossnas_converter::onnx::{Batch, Metadata, Source};
+use bossnas_data::classes;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::init::Initial;
@@ -14,7 +15,6 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
-use bossnas_zoo::labels;
 use bossnas_zoo::run_folder::RunFolder;
 
 use super::file_kind::FileKind;
@@ -211,7 +211,7 @@ impl Subject {
             preprocessing: self.preprocessing(size),
             labels: match &self.labels[..] {
                 // Else only of registered networks it is known what they were trained on.
-                [] if self.name.is_some() && classes == Some(1000) => labels::imagenet(),
+                [] if self.name.is_some() && classes == Some(1000) => classes::imagenet(),
                 labels => labels.to_vec(),
             },
             licence: self.licence.clone().filter(|_| trained),

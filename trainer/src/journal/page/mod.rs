@@ -5,7 +5,7 @@ mod facts;
 mod files;
 mod training;
 
-pub(crate) use curve::{Curve, is_drawable, pieces, summary};
+pub(crate) use curve::{Curve, is_drawable, pieces};
 pub(crate) use facts::{date, duration, worked};
 pub(crate) use files::{MAX_TEXT, seed, text};
 pub(crate) use training::{Broken, broken, losses, rates, speed, speed_table};
