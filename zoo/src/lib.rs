@@ -11,11 +11,9 @@
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
-//! - [`notes`] are what safetensors files of ours say about themselves;
 //! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
-//! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
-//!   [`predict`] the likeliest of them;
+//! - [`parts`] sums what a network costs by stem, stages and head; [`predict`] names the likeliest classes;
 //! - [`rank`] brings ratings of searched architectures together with their accuracies.
 
 pub mod bench;
@@ -26,8 +24,6 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod images;
-pub mod labels;
-pub mod notes;
 pub mod parts;
 pub mod ports;
 pub mod predict;

@@ -16,5 +16,5 @@ mod resolve;
 pub use error::{Problem, RegistryError};
 pub use location::{Location, LocationError};
 pub use registry::{Checkpoint, DataSet, Entry, Layout, Model, Published, Registry, RemoteFile, StateDict};
-pub use resolve::{ResolveError, Resolved, resolve};
+pub use resolve::{BEST_WEIGHTS, ResolveError, Resolved, resolve};
 pub use url::Url;

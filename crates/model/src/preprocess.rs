@@ -74,6 +74,21 @@ impl Preprocessing {
         }
     }
 
+    /// The same for an input of another size: what is cropped away stays the same share.
+    #[must_use]
+    pub fn at(&self, size: [usize; 2]) -> Self {
+        if size == self.size {
+            return self.clone();
+        }
+        let published = Self::published(size);
+        let resize = if self.resize == Self::published(self.size).resize {
+            published.resize
+        } else {
+            std::array::from_fn(|axis| size[axis] * self.resize[axis] / self.size[axis].max(1))
+        };
+        Self { size, resize, ..self.clone() }
+    }
+
     /// That of the data which networks of this kind are trained on.
     pub fn of(arch: &Architecture, size: [usize; 2]) -> Self {
         match arch {
@@ -96,6 +111,16 @@ mod tests {
     #[test]
     fn an_input_that_is_not_square_keeps_the_ratio_on_both_axes() {
         assert_eq!(Preprocessing::published([224, 448]).resize, [256, 512]);
+    }
+
+    #[test]
+    fn at_another_size_the_same_share_is_cropped_away() {
+        let ours = Preprocessing { mean: [0.5; 3], ..Preprocessing::published([224; 2]) };
+        assert_eq!(ours.at([288; 2]), Preprocessing { mean: [0.5; 3], ..Preprocessing::published([288; 2]) });
+        assert_eq!(Preprocessing::cifar([32; 2]).at([64, 48]), Preprocessing::cifar([64, 48]));
+        let cropped = Preprocessing { resize: [40; 2], ..Preprocessing::cifar([32; 2]) };
+        assert_eq!(cropped.at([64; 2]).resize, [80; 2]);
+        assert_eq!(cropped.at([32; 2]), cropped);
     }
 
     #[test]

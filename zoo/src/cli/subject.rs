@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Notes, Recognised, StateDict, check, recognise};
 use bossnas_converter::onnx::{Batch, Metadata, Source};
+use bossnas_data::classes;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::init::Initial;
@@ -14,8 +15,6 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
-use bossnas_zoo::labels;
-use bossnas_zoo::notes::Notes;
 use bossnas_zoo::run_folder::RunFolder;
 
 use super::file_kind::FileKind;
@@ -42,6 +41,10 @@ pub(crate) struct Subject {
     pub(crate) run: Option<(RunFolder, Side)>,
     /// What was assumed, since weights do not tell it.
     pub(crate) assumed: Vec<String>,
+    /// What its images must look like, where its file says it: it was trained on others than the published networks.
+    pub(crate) preprocessing: Option<Preprocessing>,
+    /// The names of its classes, where its file says them.
+    pub(crate) labels: Vec<String>,
 }
 
 /// Weights of a network and where they come from.
@@ -89,6 +92,8 @@ impl Subject {
             stored: None,
             run: None,
             assumed: Vec::new(),
+            preprocessing: None,
+            labels: Vec::new(),
         }
     }
 
@@ -107,7 +112,14 @@ impl Subject {
         let checkpoint = Checkpoint::open(path)?;
         let weights = checkpoint.state_dict(choice)?;
         let here = |subject: Self| Self { checkpoint: Some(path.to_owned()), stored: None, ..subject };
-        if let Some(net) = Notes::read(&checkpoint).network(&weights) {
+        let notes = Notes::read(&checkpoint);
+        if let Some(net) = notes.network(&weights) {
+            if let Some(preprocessing) = notes.preprocessing {
+                let [height, width] = preprocessing.size;
+                let size = Size { height, width };
+                let (preprocessing, labels) = (Some(preprocessing), notes.labels);
+                return Ok(here(Self { size, preprocessing, labels, ..Self::of_architecture(net) }));
+            }
             let known = model::of_architecture(registry, &net).map(Self::of_model).transpose()?;
             return Ok(here(known.unwrap_or_else(|| Self::of_architecture(net))));
         }
@@ -196,10 +208,31 @@ impl Subject {
             model: self.name.clone(),
             passes: passes.to_vec(),
             source,
-            preprocessing: Preprocessing::of(&self.net, size.into()),
-            // Only of registered networks it is known what they were trained on.
-            labels: if self.name.is_some() && classes == Some(1000) { labels::imagenet() } else { Vec::new() },
+            preprocessing: self.preprocessing(size),
+            labels: match &self.labels[..] {
+                // Else only of registered networks it is known what they were trained on.
+                [] if self.name.is_some() && classes == Some(1000) => classes::imagenet(),
+                labels => labels.to_vec(),
+            },
             licence: self.licence.clone().filter(|_| trained),
+        }
+    }
+
+    /// What must happen to a photograph before the network at this size.
+    fn preprocessing(&self, size: Size) -> Preprocessing {
+        match &self.preprocessing {
+            Some(preprocessing) => preprocessing.at(size.into()),
+            None => Preprocessing::of(&self.net, size.into()),
+        }
+    }
+
+    /// What a safetensors file of it notes.
+    pub(crate) fn notes(&self, size: Size, source: &Source) -> Notes {
+        Notes {
+            architecture: Some(self.net.clone()),
+            source: Some(source.clone()),
+            preprocessing: self.preprocessing.as_ref().map(|_| self.preprocessing(size)),
+            labels: self.labels.clone(),
         }
     }
 

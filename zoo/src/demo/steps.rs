@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, Metadata, Options, Source};
-use bossnas_data::{Limits, decode, transform};
+use bossnas_data::{Limits, classes, decode, transform};
 use bossnas_files::npy::{self, Array, NpyError};
 use bossnas_model::arch::BossNet;
 use bossnas_model::cost::Cost;
@@ -16,9 +16,9 @@ use bossnas_model::shape::ShapeError;
 
 use super::folder::{COST, DRAWING, Folder, FolderError, INPUT, NETWORK, PHOTOGRAPH};
 use crate::export::{ExportError, Exported, Job, export};
+use crate::parts;
 use crate::predict::{Guess, best};
 use crate::runtime::{Tract, TractError};
-use crate::{labels, parts};
 
 /// The seed of the untrained weights.
 pub const SEED: u64 = 0;
@@ -116,7 +116,7 @@ impl Demo {
             passes: Pass::INFERENCE.to_vec(),
             source: Source::Untrained { seed: SEED },
             preprocessing: Preprocessing::published(SIZE),
-            labels: labels::imagenet(),
+            labels: classes::imagenet(),
             licence: None,
         };
         let job = Job {
@@ -143,7 +143,7 @@ impl Demo {
     pub fn classify(&self, file: &Path, input: &Array) -> Result<Vec<Guess>, DemoError> {
         let outputs = Tract::load(file, &[("", &input.shape)])?.run(&[input])?;
         let (_, logits) = outputs.first().ok_or_else(|| DemoError::NoOutput(file.to_owned()))?;
-        Ok(best(&logits.values, &labels::imagenet(), TOP))
+        Ok(best(&logits.values, &classes::imagenet(), TOP))
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn there_is_a_name_for_every_class() {
-        let labels = labels::imagenet();
+        let labels = classes::imagenet();
         assert_eq!(labels.len(), BossNet::t0().classes);
         assert_eq!((labels[0].as_str(), labels[999].as_str()), ("tench", "toilet tissue"));
     }

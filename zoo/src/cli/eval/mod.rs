@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bossnas_data::classes::ClassesError;
 use bossnas_data::dataset::Split;
 use bossnas_data::loader::LoaderOptions;
 use bossnas_report::{Counted, Failure};
@@ -178,10 +179,10 @@ pub(super) fn explain(error: EvalError, file: &std::path::Path) -> anyhow::Error
     match error {
         EvalError::Score(error) => super::classify::explain(error, file).into(),
         EvalError::Data(error) => anyhow::Error::from(error),
-        EvalError::Classes { .. } => Failure::failed(error.to_string())
+        EvalError::Classes(ClassesError::Count { .. }) => Failure::failed(error.to_string())
             .hint("name the folders after the classes of the network, or by their numbers, or give a list of images")
             .into(),
-        EvalError::Label { .. } => Failure::failed(error.to_string()).into(),
+        EvalError::Classes(ClassesError::Label { .. }) => Failure::failed(error.to_string()).into(),
     }
 }
 

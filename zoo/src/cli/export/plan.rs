@@ -11,7 +11,6 @@ use bossnas_model::pass::Pass;
 use bossnas_model::weights::{Cut, SharedWeights, Weights};
 use bossnas_report::Failure;
 use bossnas_zoo::export::{ExportError, Job, export};
-use bossnas_zoo::notes::Notes;
 use bossnas_zoo::verify::VerifyError;
 
 use super::Args;
@@ -84,7 +83,7 @@ impl<'a> Plan<'a> {
 
     fn safetensors(&self, weights: SharedWeights, source: &Source) -> anyhow::Result<FileReport> {
         let start = Instant::now();
-        let notes = Notes::entries(Some(&self.subject.net), source);
+        let notes = self.subject.notes(self.size, source).entries();
         let weights = Cut::new(weights, &self.subject.net.graph()?);
         write_safetensors(&self.target, &weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
