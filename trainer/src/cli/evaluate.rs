@@ -64,7 +64,12 @@ pub(crate) struct Args {
     /// Which part of the images
     #[arg(long, value_name = "test|train", default_value = "test", hide_possible_values = true)]
     split: SplitName,
-    #[arg(long, value_name = "WHICH", hide_possible_values = true, help = "Only this state dict: model or model_ema [default: both]")]
+    #[arg(
+        long,
+        value_name = "WHICH",
+        hide_possible_values = true,
+        help = "Only this state dict: model or model_ema [default: both]"
+    )]
     state_dict: Option<StateDictArg>,
     /// Height and width of the input [default: what the file says, else 224]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -73,7 +78,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch_size: u32,
     /// Mixed precision
-    #[arg(long, value_name = "FORMAT", default_value = "off", hide_possible_values = true, help = "Mixed precision: off, bf16 or fp16")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "off",
+        hide_possible_values = true,
+        help = "Mixed precision: off, bf16 or fp16"
+    )]
     amp: AmpName,
     /// Print one JSON document
     #[arg(long)]
@@ -276,10 +287,7 @@ fn of_run(run: &Path) -> anyhow::Result<Option<Vec<(String, PathBuf)>>> {
     if !run.is_dir() {
         return Ok(None);
     }
-    let named = [
-        ("model", "last-model.safetensors"),
-        ("model_ema", "last-model_ema.safetensors"),
-    ];
+    let named = [("model", "last-model.safetensors"), ("model_ema", "last-model_ema.safetensors")];
     let files = named.into_iter().map(|(name, file)| (name.to_owned(), run.join(file)));
     let mut files: Vec<(String, PathBuf)> = files.filter(|(_, path)| path.is_file()).collect();
     if files.is_empty() {

@@ -35,7 +35,9 @@ pub(super) fn to_train(text: &str, console: Console) -> anyhow::Result<Network> 
             let file = run.join("arch.json");
             if !file.is_file() {
                 let message = format!("`{}` has not found an architecture yet", run.display());
-                return Err(Failure::failed(message).hint("a search writes arch.json when all stages are decided").into());
+                return Err(Failure::failed(message)
+                    .hint("a search writes arch.json when all stages are decided")
+                    .into());
             }
             let arch = arch_file(&file)?;
             to_bossnet(arch, false, console)
@@ -80,7 +82,8 @@ fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, Failure>
             ResolveError::Architecture { .. } | ResolveError::Unknown { .. } => Failure::usage(error.to_string()),
         };
         if near.is_empty() {
-            return failure.hint("a MODEL is a file, the folder of a run, a name such as BossNet-T0, or an architecture");
+            return failure
+                .hint("a MODEL is a file, the folder of a run, a name such as BossNet-T0, or an architecture");
         }
         failure.hint(format!("did you mean {near}?"))
     })
@@ -115,9 +118,8 @@ pub(super) fn of_weights(registry: &Registry, path: &Path, checkpoint: &Checkpoi
     if let Some(Architecture::BossNet(network)) = notes.network(&weights) {
         return Ok(Known { network, notes, model: None, assumed: Vec::new() });
     }
-    let Recognised { candidates, no_trace } = recognise(&weights).map_err(|error| {
-        Failure::failed(format!("cannot tell the network of `{}`: {error}", path.display()))
-    })?;
+    let Recognised { candidates, no_trace } = recognise(&weights)
+        .map_err(|error| Failure::failed(format!("cannot tell the network of `{}`: {error}", path.display())))?;
     let of = |net: &BossNet| {
         let is = |model: &&Model| model.arch == Architecture::BossNet(net.clone());
         registry.models().iter().find(is)

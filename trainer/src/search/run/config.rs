@@ -8,8 +8,8 @@ use super::preset::Preset;
 use crate::run::{Amp, Configuration};
 use crate::search::Rules;
 
-/// A search. Two runs of the same configuration on the same images, with the same number
-/// of threads, end in the same bytes.
+/// A search. Two runs of the same configuration on the same images end in the same bytes, where their libtorch has the same
+/// number of threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -19,6 +19,8 @@ pub struct Config {
     pub base: usize,
     /// Decides everything random.
     pub seed: u64,
+    /// Threads of libtorch, on which last digits depend; 0 is its own choice.
+    pub threads: usize,
     /// Number format of the networks' products.
     pub precision: Amp,
     /// What the images are.
@@ -128,6 +130,7 @@ impl Configuration for Config {
             }
         };
         let names = Space::PUBLISHED.map(|space| space.name().to_owned());
+        demand(self.threads <= 1024, "threads", "is at most 1024".to_owned());
         demand(names.contains(&self.space), "space", format!("is one of {}", names.join(", ")));
         if let Err(error) = self.space() {
             demand(false, "base", format!("is wrong: {error}"));
