@@ -9,9 +9,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use bossnas_data::training::{Blend, Mixed, Share};
 use bossnas_model::arch::BossNet;
 use bossnas_testkit::fixtures::{Case, Fixtures, Source};
 use bossnas_testkit::recipe::{self, RecipeWeights};
+use bossnas_trainer::retrain::soft_cross_entropy;
 use bossnas_trainer::torch::{Mode, Module, Params, Placement, from_f32, to_f32};
 use tch::{Device, Kind, Tensor};
 
@@ -57,7 +59,7 @@ fn after_backward(text: &str, case: &Case, kind: Kind) -> (Module, f64) {
     let shape = [4, 3, 64, 64];
     let image = from_f32(&recipe::input("input", &shape), &shape, Device::Cpu).unwrap().to_kind(kind);
     let logits = &module.forward(&[image], &mut Mode::train()).unwrap()[0];
-    let labels: Vec<i64> = serde_json::from_value(case.params["labels"].clone()).unwrap();
+    let labels: Vec<u32> = serde_json::from_value(case.params["labels"].clone()).unwrap();
     let loss = soft_target_loss(logits, &labels, 0.7, 0.1);
     loss.backward();
     (module, loss.double_value(&[]))
@@ -124,15 +126,11 @@ fn statistics_agree(id: &str, module: &Module, values: &serde_json::Value) {
     assert!(statistics > 50, "{id}: {statistics} running statistics");
 }
 
-/// timm's cross entropy with soft targets: mixed labels `lam * y + (1 - lam) * flipped y`, each smoothed.
-fn soft_target_loss(logits: &Tensor, labels: &[i64], lam: f64, smoothing: f64) -> Tensor {
-    let classes = logits.size()[1];
-    let (off, on) = (smoothing / classes as f64, 1.0 - smoothing + smoothing / classes as f64);
-    let one_hot = |labels: &[i64]| Tensor::from_slice(labels).one_hot(classes).to_kind(Kind::Float) * (on - off) + off;
-    let flipped: Vec<i64> = labels.iter().rev().copied().collect();
-    // Their targets are float32 whatever the network computes in.
-    let target = (one_hot(labels) * lam + one_hot(&flipped) * (1.0 - lam)).to_kind(logits.kind());
-    -(target * logits.log_softmax(-1, logits.kind()))
-        .sum_dim_intlist([-1].as_slice(), false, logits.kind())
-        .mean(logits.kind())
+/// Cross entropy with mixed labels `lam * y + (1 - lam) * flipped y`, each smoothed.
+fn soft_target_loss(logits: &Tensor, labels: &[u32], lambda: f64, smoothing: f64) -> Tensor {
+    let classes = logits.size()[1] as usize;
+    let shares = vec![Share { blend: Blend::Mixup, lambda }; labels.len()];
+    let targets = Mixed { shares, smoothing }.targets(labels, classes);
+    let targets = from_f32(&targets, &[labels.len(), classes], Device::Cpu).unwrap();
+    soft_cross_entropy(logits, &targets).unwrap()
 }
