@@ -11,7 +11,6 @@
 //! - [`export`] turns an architecture and weights into a verified file;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
-//! - [`notes`] are what safetensors files of ours say about themselves;
 //! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
 //! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
@@ -27,7 +26,6 @@ pub mod export;
 pub mod fetch;
 pub mod images;
 pub mod labels;
-pub mod notes;
 pub mod parts;
 pub mod ports;
 pub mod predict;

@@ -6,11 +6,11 @@
 use bossnas_files::Digest;
 use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
-use bossnas_model::preprocess::{Interpolation, Preprocessing};
+use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
-use serde::{Deserialize, Serialize};
 
 use super::proto::StringStringEntryProto;
+use crate::text;
 
 const ARCHITECTURE: &str = "bossnas.architecture";
 const MODEL: &str = "bossnas.model";
@@ -24,9 +24,6 @@ const PREPROCESSING: &str = "bossnas.preprocessing";
 const LABELS: &str = "bossnas.labels";
 const LICENCE: &str = "bossnas.licence";
 const TOOL: &str = "bossnas.tool";
-
-/// Largest extent of an input that preprocessing may ask for.
-const MAX_SIDE: usize = 1 << 16;
 
 /// Where the weights of a file come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,36 +107,10 @@ pub(super) struct Digests {
     pub(super) initializers: Digest,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PreprocessingText {
-    size: [usize; 2],
-    resize: [usize; 2],
-    interpolation: String,
-    mean: [f64; 3],
-    std: [f64; 3],
-}
-
-impl PreprocessingText {
-    fn of(p: &Preprocessing) -> Self {
-        let Preprocessing { size, resize, interpolation, mean, std } = *p;
-        Self { size, resize, interpolation: interpolation.name().to_owned(), mean, std }
-    }
-
-    fn checked(self) -> Option<Preprocessing> {
-        let Self { size, resize, interpolation, mean, std } = self;
-        let sides = size.iter().chain(&resize).all(|side| (1..=MAX_SIDE).contains(side));
-        let numbers = mean.iter().all(|x| x.is_finite()) && std.iter().all(|x| x.is_finite() && *x > 0.0);
-        let interpolation = Interpolation::from_name(&interpolation)?;
-        (sides && numbers).then_some(Preprocessing { size, resize, interpolation, mean, std })
-    }
-}
-
 impl Metadata {
     /// As entries of a file.
     pub(super) fn entries(&self, digests: Digests) -> Vec<StringStringEntryProto> {
         let passes: Vec<&str> = self.passes.iter().map(|pass| pass.name()).collect();
-        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
         let (origin, value) = self.source.entry();
         let entries = [
             (ARCHITECTURE, Some(self.architecture.to_string())),
@@ -148,8 +119,8 @@ impl Metadata {
             (origin, Some(value)),
             (WEIGHTS_DIGEST, Some(digests.weights.to_string())),
             (INITIALIZERS_DIGEST, Some(digests.initializers.to_string())),
-            (PREPROCESSING, Some(json(serde_json::to_string(&PreprocessingText::of(&self.preprocessing))))),
-            (LABELS, (!self.labels.is_empty()).then(|| json(serde_json::to_string(&self.labels)))),
+            (PREPROCESSING, Some(text::preprocessing(&self.preprocessing))),
+            (LABELS, (!self.labels.is_empty()).then(|| text::labels(&self.labels))),
             (LICENCE, self.licence.clone()),
             (TOOL, Some(concat!("bossnas-zoo ", env!("CARGO_PKG_VERSION")).to_owned())),
         ];
@@ -168,11 +139,11 @@ impl Metadata {
         let passes = need(PASSES)?.split(',').filter(|name| !name.is_empty());
         let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| malformed(PASSES))?;
         let source = Source::parse(find)?;
-        let preprocessing = serde_json::from_str::<PreprocessingText>(need(PREPROCESSING)?).ok();
-        let preprocessing =
-            preprocessing.and_then(PreprocessingText::checked).ok_or_else(|| malformed(PREPROCESSING))?;
-        let labels = find(LABELS)
-            .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| malformed(LABELS)))?;
+        let preprocessing = text::parse_preprocessing(need(PREPROCESSING)?).ok_or_else(|| malformed(PREPROCESSING))?;
+        let labels = match find(LABELS) {
+            Some(text) => text::parse_labels(text).ok_or_else(|| malformed(LABELS))?,
+            None => Vec::new(),
+        };
         let digest = |key: &str| need(key)?.parse().map_err(|_| malformed(key));
         let digests = Digests { weights: digest(WEIGHTS_DIGEST)?, initializers: digest(INITIALIZERS_DIGEST)? };
         let (model, licence) = (find(MODEL).map(str::to_owned), find(LICENCE).map(str::to_owned));

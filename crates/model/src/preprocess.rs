@@ -74,6 +74,16 @@ impl Preprocessing {
         }
     }
 
+    /// The same for an input of another `size` (height, width): as much of the image is cut off.
+    #[must_use]
+    pub fn at(&self, size: [usize; 2]) -> Self {
+        let resize = |axis: usize| match self.size[axis] {
+            0 => size[axis],
+            own => self.resize[axis].saturating_mul(size[axis]) / own,
+        };
+        Self { size, resize: [resize(0), resize(1)], ..self.clone() }
+    }
+
     /// That of the data which networks of this kind are trained on.
     pub fn of(arch: &Architecture, size: [usize; 2]) -> Self {
         match arch {
@@ -96,6 +106,19 @@ mod tests {
     #[test]
     fn an_input_that_is_not_square_keeps_the_ratio_on_both_axes() {
         assert_eq!(Preprocessing::published([224, 448]).resize, [256, 512]);
+    }
+
+    #[test]
+    fn another_size_cuts_off_as_much() {
+        for (from, to) in [(224, 288), (224, 256), (256, 224), (288, 288), (224, 112)] {
+            let published = |side| Preprocessing::published([side, side]);
+            let expected = published(to).resize[0];
+            let resize = published(from).at([to, to]).resize;
+            assert!(resize[0] == resize[1] && resize[0].abs_diff(expected) <= 1, "{from} {to}: {resize:?} {expected}");
+        }
+        let whole = Preprocessing::cifar([32, 32]);
+        assert_eq!(whole.at([64, 48]), Preprocessing::cifar([64, 48]));
+        assert_eq!(whole.at([32, 32]), whole);
     }
 
     #[test]

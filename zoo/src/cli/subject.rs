@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
+use bossnas_converter::notes::Notes;
 use bossnas_converter::onnx::{Batch, Metadata, Source};
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
@@ -15,7 +16,6 @@ use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
 use bossnas_zoo::labels;
-use bossnas_zoo::notes::Notes;
 use bossnas_zoo::run_folder::RunFolder;
 
 use super::file_kind::FileKind;

@@ -7,14 +7,13 @@ use std::thread;
 use bossnas_converter::checkpoint::{
     Checkpoint, CheckpointError, Mismatch, SafetensorsWriteError, StateDictName, check, write_safetensors_to,
 };
+use bossnas_converter::notes::Notes;
 use bossnas_converter::onnx::Source;
 use bossnas_files::{AtomicFile, Digest, Sha256};
 use bossnas_hub::RegistryError;
 use bossnas_hub::cache::{Cache, CacheError, Derived};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::weights::Weights;
-
-use crate::notes::Notes;
 
 /// Why a file is not the checkpoint that it should be.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +78,9 @@ fn state_dict(
         check(network.graph().params(), &weights)
             .map_err(|mismatch| ConvertError::Misfit { network: network.to_string(), mismatch: Box::new(mismatch) })?;
     }
-    let source = Source::StateDict(name.name().to_owned());
-    let notes = Notes::entries(network.cloned().map(Architecture::BossNet).as_ref(), &source);
+    let architecture = network.cloned().map(Architecture::BossNet);
+    let source = Some(Source::StateDict(name.name().to_owned()));
+    let notes = Notes { architecture, source, ..Notes::default() }.entries();
     let scratch = cache.blobs_folder().join(format!("{}.safetensors", name.name()));
     let file = AtomicFile::create(&scratch).map_err(SafetensorsWriteError::Write)?;
     let mut counted = Counted { file, digest: Sha256::new(), bytes: 0 };

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Choice, write_safetensors};
+use bossnas_converter::notes::Notes;
 use bossnas_converter::onnx::{Options, Source};
 use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
 use bossnas_model::weights::{Cut, SharedWeights, Weights};
 use bossnas_report::Failure;
 use bossnas_zoo::export::{ExportError, Job, export};
-use bossnas_zoo::notes::Notes;
 use bossnas_zoo::verify::VerifyError;
 
 use super::Args;
@@ -84,7 +84,8 @@ impl<'a> Plan<'a> {
 
     fn safetensors(&self, weights: SharedWeights, source: &Source) -> anyhow::Result<FileReport> {
         let start = Instant::now();
-        let notes = Notes::entries(Some(&self.subject.net), source);
+        let (architecture, source_note) = (Some(self.subject.net.clone()), Some(source.clone()));
+        let notes = Notes { architecture, source: source_note, ..Notes::default() }.entries();
         let weights = Cut::new(weights, &self.subject.net.graph()?);
         write_safetensors(&self.target, &weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, StateDict, recognise};
+use bossnas_converter::notes::Notes;
 use bossnas_converter::onnx::OnnxModel;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::Architecture;
 use bossnas_report::{Console, Failure};
-use bossnas_zoo::notes::Notes;
 use serde::Serialize;
 
 use crate::cli::file_kind::FileKind;
