@@ -16,6 +16,7 @@ pub(crate) fn read_all(bytes: Vec<u8>) {
         }
     };
     check_scalars(&checkpoint);
+    check_optimizer(&checkpoint);
     assert!(!checkpoint.state_dicts().is_empty());
     for &name in checkpoint.state_dicts() {
         let Ok(dict) = checkpoint.named_state_dict(name) else { continue };
@@ -30,6 +31,14 @@ pub(crate) fn read_all(bytes: Vec<u8>) {
             }
         }
         let _ = recognise(&dict);
+    }
+}
+
+fn check_optimizer(checkpoint: &Checkpoint) {
+    let _ = checkpoint.epoch();
+    let Ok(Some(optimizer)) = checkpoint.optimizer() else { return };
+    for parameter in 0..optimizer.parameters().min(1000) {
+        let _ = optimizer.number(parameter, "step");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pickle of a well-formed archive with a few storages.
 
-use bossnas_testkit::deit::archive::Archive;
+use bossnas_converter::checkpoint::pth::Archive;
 
 use crate::read_all::read_all;
 

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use bossnas_trainer::journal::log::{Event, Log, Rating, Reason, Step};
-use bossnas_trainer::journal::report;
+use bossnas_trainer::journal::Log;
 use bossnas_trainer::search::Rules;
+use bossnas_trainer::search::journal::{Event, Rating, Reason, Step, report};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const STEPS: u64 = 40;
 /// The folder of a run that is written event by event.
 struct Run {
     folder: tempfile::TempDir,
-    log: Log,
+    log: Log<Event>,
     history: Vec<Value>,
 }
 

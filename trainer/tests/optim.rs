@@ -12,7 +12,7 @@ use bossnas_model::graph::{Activation, Graph, GraphBuilder, NormParams, Op, Para
 use bossnas_testkit::fixtures::{Case, Fixtures, Source};
 use bossnas_testkit::recipe::{self, Kind, RecipeWeights};
 use bossnas_trainer::optim::schedule::{EpochRate, StageRate, target_momentum};
-use bossnas_trainer::optim::{AdamW, Average, Lars, LossScaler, Treatment};
+use bossnas_trainer::optim::{AdamW, Average, Lars, LossScaler, Treatment, decays};
 use bossnas_trainer::torch::{Mode, Module, Params, Placement, from_f32, to_f32};
 use serde::Deserialize;
 use tch::{Device, Tensor};
@@ -144,7 +144,7 @@ fn parameters_that_decay_are_the_published_ones() {
     let net: bossnas_model::arch::BossNet = "bossnet:1/1/11101/000100000+silu+se".parse().unwrap();
     let graph = net.graph();
     let trained = graph.params().iter().filter(|param| !param.role.is_buffer());
-    let decays = |param: &&Param| AdamW::decays(&param.name, &vec![1; param.shape.len()]);
+    let decays = |param: &&Param| decays(&param.name, &vec![1; param.shape.len()]);
     let (decaying, fixed): (Vec<&Param>, Vec<&Param>) = trained.partition(decays);
     let of = |params: Vec<&Param>| params.into_iter().map(|param| param.name.clone()).collect::<Vec<_>>();
     assert_eq!(of(decaying), names("decay"));

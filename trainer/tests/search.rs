@@ -168,7 +168,7 @@ fn a_run_leaves_all_that_people_look_at() {
     assert!(fs::read_to_string(place.file("run/ratings/path_rank_0.yml")).unwrap().starts_with("- !!python/tuple"));
     assert!(place.file("run/ratings/bestpath_3.yml").exists());
     let report = fs::read_to_string(place.file("run/report.html")).unwrap();
-    assert!(report.contains("<svg") && report.contains("finished"));
+    assert!(report.contains("data:image/svg+xml") && report.contains("finished"));
     let checkpoints = fs::read_dir(place.file("run")).unwrap().filter_map(Result::ok);
     let checkpoints = checkpoints.filter(|entry| entry.file_name().to_string_lossy().ends_with(".safetensors"));
     assert_eq!(checkpoints.count(), 1, "only the last one is kept");
@@ -232,7 +232,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
     refused(
         &["search", "--config", "bad.toml", "--out", "x"],
         1,
-        &["3 mistakes", "line 2: there is no `speed`", "line 4: `training.epochs`", "line 5: `training.batch-size`"],
+        &["4 mistakes", "line 2: there is no `speed`", "line 4: `training.epochs`", "line 5: `training.batch-size`"],
     );
     fs::write(place.file("large.toml"), "preset = \"digits\"\n[training]\nbatch-size = 5000\n").unwrap();
     refused(&["search", "--config", "large.toml", "--out", "x"], 1, &["5000 images", "training.batch-size"]);

@@ -9,26 +9,23 @@
 //! - [`bench`](mod@bench) measures how fast files run;
 //! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
-//! - [`digits`](mod@digits) are the built-in images; [`embedded`] opens the networks that are part of the program;
+//! - [`embedded`] opens the networks that are part of the program;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
 //! - [`score`](mod@score) runs a classifier on images;
 //! - [`ports`] are the inputs that a file declares;
-//! - [`parts`] sums what a network costs by stem, stages and head; [`labels`] names classes, and
-//!   [`predict`] the likeliest of them;
+//! - [`parts`] sums what a network costs by stem, stages and head; [`predict`] names the likeliest classes;
 //! - [`rank`] brings ratings of searched architectures together with their accuracies.
 
 pub mod bench;
 pub mod best;
 pub mod compare;
 pub mod demo;
-pub mod digits;
 pub mod embedded;
 pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod images;
-pub mod labels;
 pub mod parts;
 pub mod ports;
 pub mod predict;

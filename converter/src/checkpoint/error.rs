@@ -104,6 +104,9 @@ pub enum Problem {
         /// The key.
         key: String,
     },
+    /// The optimizer's state is wrong.
+    #[error("the optimizer's state: {0}")]
+    Optimizer(String),
     /// A tensor of the state dict is wrong.
     #[error("tensor `{name}`: {error}")]
     Tensor {

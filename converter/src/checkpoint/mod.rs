@@ -4,7 +4,7 @@
 //! safetensors), reads its directory and its description, and refuses what is malformed or names an import that is not
 //! on the allow list. Opening reads no tensor: a training checkpoint of 600 MB opens in milliseconds.
 //! [`Checkpoint::state_dict`] then resolves one state dict into a [`StateDict`], which is [`Weights`] and reads each
-//! tensor by position when asked for it. [`write_safetensors`] goes the other way.
+//! tensor by position when asked for it. [`write_safetensors`] and [`pth::write_pth`] go the other way.
 //!
 //! ```text
 //! file -> container -> (pickle -> value tree) -> state dict -> bytes of one tensor
@@ -20,6 +20,9 @@ mod container;
 mod error;
 mod fit;
 mod legacy;
+mod notes;
+mod optimizer;
+pub mod pth;
 mod recognise;
 mod safetensors;
 mod scalars;
@@ -42,6 +45,8 @@ pub use self::container::Kind;
 pub use self::error::{CheckpointError, Problem};
 pub use self::fit::{Mismatch, ShapeDifference, check};
 pub use self::legacy::LegacyError;
+pub use self::notes::Notes;
+pub use self::optimizer::OptimizerState;
 pub use self::recognise::{NoTrace, Recognised, Unrecognised, recognise};
 pub use self::safetensors::SafetensorsError;
 pub use self::state_dict::{Choice, StateDict, StateDictName};

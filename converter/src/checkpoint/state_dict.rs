@@ -118,8 +118,9 @@ fn what(tree: &Tree, id: Id) -> String {
     }
 }
 
+/// A tensor of a file, which was shown to have its bytes there.
 #[derive(Debug)]
-struct Tensor {
+pub(super) struct Tensor {
     name: String,
     info: TensorInfo,
     layout: Layout,
@@ -178,16 +179,23 @@ impl StateDict {
             named.push((name, value));
         }
         let mut tensors = Vec::with_capacity(named.len());
-        let mut expanded = 0_u128;
         for (name, value) in named {
             let wrong = |error| Problem::Tensor { name: shown(name), error };
-            let tensor = resolve(container, tree, name, value).map_err(wrong)?;
-            let elements = tensor.layout.elements();
-            if elements as u64 > tensor.place.len() / tensor.info.dtype.size() as u64 {
-                expanded += elements as u128;
-            }
-            tensors.push(tensor);
+            tensors.push(resolve(container, tree, name, value).map_err(wrong)?);
         }
+        Self::of_tensors(file, container, which, tensors)
+    }
+
+    /// Resolved tensors. Views that repeat their storages are refused where they would fill the disk.
+    pub(super) fn of_tensors(
+        file: &Arc<SourceFile>,
+        container: &Arc<Container>,
+        which: StateDictName,
+        tensors: Vec<Tensor>,
+    ) -> Result<Self, Problem> {
+        let repeats =
+            |tensor: &&Tensor| tensor.layout.elements() as u64 > tensor.place.len() / tensor.info.dtype.size() as u64;
+        let expanded: u128 = tensors.iter().filter(repeats).map(|tensor| tensor.layout.elements() as u128).sum();
         if expanded > MAX_EXPANDED_TOTAL as u128 {
             return Err(Problem::Expansion { elements: expanded, limit: MAX_EXPANDED_TOTAL });
         }
@@ -232,7 +240,8 @@ impl StateDict {
     }
 }
 
-fn resolve(container: &Container, tree: &Tree, name: &str, id: Id) -> Result<Tensor, TensorError> {
+/// Shows that a tensor's bytes exist, without reading one.
+pub(super) fn resolve(container: &Container, tree: &Tree, name: &str, id: Id) -> Result<Tensor, TensorError> {
     let described = torch::tensor(tree, id)?;
     let place = container.storage(&described.storage)?;
     let there = usize::try_from(place.len()).unwrap_or(usize::MAX) / described.dtype.size();

@@ -10,7 +10,7 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
 
 use super::proto::StringStringEntryProto;
-use crate::text;
+use crate::preprocessing;
 
 const ARCHITECTURE: &str = "bossnas.architecture";
 const MODEL: &str = "bossnas.model";
@@ -111,6 +111,7 @@ impl Metadata {
     /// As entries of a file.
     pub(super) fn entries(&self, digests: Digests) -> Vec<StringStringEntryProto> {
         let passes: Vec<&str> = self.passes.iter().map(|pass| pass.name()).collect();
+        let json = |value: serde_json::Result<String>| value.unwrap_or_default();
         let (origin, value) = self.source.entry();
         let entries = [
             (ARCHITECTURE, Some(self.architecture.to_string())),
@@ -119,8 +120,8 @@ impl Metadata {
             (origin, Some(value)),
             (WEIGHTS_DIGEST, Some(digests.weights.to_string())),
             (INITIALIZERS_DIGEST, Some(digests.initializers.to_string())),
-            (PREPROCESSING, Some(text::preprocessing(&self.preprocessing))),
-            (LABELS, (!self.labels.is_empty()).then(|| text::labels(&self.labels))),
+            (PREPROCESSING, Some(preprocessing::to_text(&self.preprocessing))),
+            (LABELS, (!self.labels.is_empty()).then(|| json(serde_json::to_string(&self.labels)))),
             (LICENCE, self.licence.clone()),
             (TOOL, Some(concat!("bossnas-zoo ", env!("CARGO_PKG_VERSION")).to_owned())),
         ];
@@ -139,11 +140,9 @@ impl Metadata {
         let passes = need(PASSES)?.split(',').filter(|name| !name.is_empty());
         let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| malformed(PASSES))?;
         let source = Source::parse(find)?;
-        let preprocessing = text::parse_preprocessing(need(PREPROCESSING)?).ok_or_else(|| malformed(PREPROCESSING))?;
-        let labels = match find(LABELS) {
-            Some(text) => text::parse_labels(text).ok_or_else(|| malformed(LABELS))?,
-            None => Vec::new(),
-        };
+        let preprocessing = preprocessing::of_text(need(PREPROCESSING)?).ok_or_else(|| malformed(PREPROCESSING))?;
+        let labels = find(LABELS)
+            .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| malformed(LABELS)))?;
         let digest = |key: &str| need(key)?.parse().map_err(|_| malformed(key));
         let digests = Digests { weights: digest(WEIGHTS_DIGEST)?, initializers: digest(INITIALIZERS_DIGEST)? };
         let (model, licence) = (find(MODEL).map(str::to_owned), find(LICENCE).map(str::to_owned));

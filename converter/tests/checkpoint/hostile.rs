@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use bossnas_converter::checkpoint::pth::Archive;
 use bossnas_converter::checkpoint::{Checkpoint, CheckpointError};
 use bossnas_model::weights::Weights;
-use bossnas_testkit::deit::archive::Archive;
 
 use crate::folder::fixture;
 

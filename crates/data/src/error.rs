@@ -1,6 +1,6 @@
 //! Everything that can go wrong between a file's bytes and a network's input.
 
-use crate::views::RecipeError;
+use crate::augment::check::RecipeError;
 
 /// Why an image could not be decoded or transformed.
 #[derive(Debug, thiserror::Error)]
@@ -93,13 +93,23 @@ pub enum Error {
         /// Height and width of a view.
         size: [usize; 2],
     },
-    /// There is room for more or fewer numbers than a view has.
-    #[error("there is room for {numbers} numbers, and a view is 3 x {size} x {size}")]
-    ViewLength {
-        /// Side of a view.
+    /// There is room for more or fewer numbers than an input has.
+    #[error("there is room for {numbers} numbers, and an input is 3 x {size} x {size}")]
+    InputLength {
+        /// Side of an input.
         size: usize,
         /// Numbers that there is room for.
         numbers: usize,
+    },
+    /// A batch to mix that is not the one which was drawn for.
+    #[error("{numbers} numbers of shape {shape:?} are not the batch of {drawn} images that was drawn for")]
+    MixedShape {
+        /// The shape that was named.
+        shape: [usize; 4],
+        /// Numbers that there are.
+        numbers: usize,
+        /// Images that were drawn for.
+        drawn: usize,
     },
     /// A recipe that cannot be.
     #[error(transparent)]

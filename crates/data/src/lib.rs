@@ -5,10 +5,14 @@
 //! [`bossnas_model::preprocess::Preprocessing`]; this crate carries it out, byte for byte as Pillow and torchvision do.
 //!
 //! A [`dataset::DataSet`] is a list of labelled images, and a [`loader::Loader`] prepares them on all cores ahead of
-//! whoever takes them. For self-supervised training [`views`] makes augmented views of them, in batches. [`archive`]
-//! unpacks what data sets come in.
+//! whoever takes them; [`classes`] says what their labels mean to a network. For the search [`views`] makes augmented views
+//! of them, for supervised training [`training`] makes augmented inputs, both in batches ([`batches`]). [`archive`] unpacks
+//! what data sets come in.
 
 pub mod archive;
+mod augment;
+pub mod batches;
+pub mod classes;
 pub mod dataset;
 mod decode;
 mod encode;
@@ -17,7 +21,9 @@ mod image;
 pub mod loader;
 mod orientation;
 mod resample;
+mod streams;
 mod sums;
+pub mod training;
 pub mod transform;
 pub mod views;
 

@@ -8,6 +8,10 @@ mod archive;
 mod cifar;
 #[path = "../../../fuzz/bodies/image.rs"]
 mod image;
+#[path = "../../../fuzz/bodies/inat.rs"]
+mod inat;
+#[path = "../../../fuzz/bodies/mnist.rs"]
+mod mnist;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
 
@@ -16,4 +20,6 @@ fn every_input_of_the_corpus_is_survived() {
     replay::replay("archive", archive::run);
     replay::replay("cifar", cifar::run);
     replay::replay("image", image::run);
+    replay::replay("inat", inat::run);
+    replay::replay("mnist", mnist::run);
 }

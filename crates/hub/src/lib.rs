@@ -20,5 +20,5 @@ pub use location::{Location, LocationError};
 pub use registry::{
     Checkpoint, DataSet, Entry, Layout, Model, ModelWeights, Published, Registry, RemoteFile, StateDict,
 };
-pub use resolve::{ResolveError, Resolved, resolve};
+pub use resolve::{BEST_WEIGHTS, ResolveError, Resolved, resolve};
 pub use url::Url;

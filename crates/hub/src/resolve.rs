@@ -9,6 +9,9 @@ use crate::{Model, Registry};
 /// Files of which a folder that a search has written holds at least one, from its first second on.
 const RUN_FILES: [&str; 2] = ["checkpoint.json", "config.toml"];
 
+/// In the folder of a retraining, the weights that are meant by the folder.
+pub const BEST_WEIGHTS: &str = "best.safetensors";
+
 /// A MODEL that is something.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resolved<'r> {
@@ -49,7 +52,7 @@ pub enum ResolveError {
     },
 }
 
-/// Finds out what `text` is, in this order: an existing file or run folder, a name or alias of `registry`, an architecture.
+/// Finds out what `text` is, in this order: an existing file or run folder (that of a retraining means its best weights), a name or alias of `registry`, an architecture.
 ///
 /// ```
 /// use bossnas_hub::{Registry, Resolved, resolve};
@@ -63,6 +66,10 @@ pub fn resolve<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, R
     let there = path.metadata().ok();
     if there.as_ref().is_some_and(std::fs::Metadata::is_file) {
         return Ok(Resolved::File(path.to_owned()));
+    }
+    let best = path.join(BEST_WEIGHTS);
+    if best.is_file() {
+        return Ok(Resolved::File(best));
     }
     if RUN_FILES.iter().any(|name| path.join(name).is_file()) {
         return Ok(Resolved::Run(path.to_owned()));

@@ -36,6 +36,15 @@ fn a_folder_that_a_search_has_written_is_a_run() {
 }
 
 #[test]
+fn a_folder_that_a_retraining_has_written_means_its_best_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, best) = (folder.path().to_str().unwrap(), folder.path().join("best.safetensors"));
+    std::fs::write(folder.path().join("config.toml"), "").unwrap();
+    std::fs::write(&best, "").unwrap();
+    assert_eq!(resolve(&registry(), text), Ok(Resolved::File(best)));
+}
+
+#[test]
 fn a_name_that_is_nearly_right_is_answered_with_the_right_one() {
     let near = |text: &str| match error(text) {
         ResolveError::Unknown { near, .. } => near,

@@ -74,14 +74,19 @@ impl Preprocessing {
         }
     }
 
-    /// The same for an input of another `size` (height, width): as much of the image is cut off.
+    /// The same for an input of another size: what is cropped away stays the same share.
     #[must_use]
     pub fn at(&self, size: [usize; 2]) -> Self {
-        let resize = |axis: usize| match self.size[axis] {
-            0 => size[axis],
-            own => self.resize[axis].saturating_mul(size[axis]) / own,
+        if size == self.size {
+            return self.clone();
+        }
+        let published = Self::published(size);
+        let resize = if self.resize == Self::published(self.size).resize {
+            published.resize
+        } else {
+            std::array::from_fn(|axis| size[axis] * self.resize[axis] / self.size[axis].max(1))
         };
-        Self { size, resize: [resize(0), resize(1)], ..self.clone() }
+        Self { size, resize, ..self.clone() }
     }
 
     /// That of the data which networks of this kind are trained on.
@@ -109,16 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn another_size_cuts_off_as_much() {
-        for (from, to) in [(224, 288), (224, 256), (256, 224), (288, 288), (224, 112)] {
-            let published = |side| Preprocessing::published([side, side]);
-            let expected = published(to).resize[0];
-            let resize = published(from).at([to, to]).resize;
-            assert!(resize[0] == resize[1] && resize[0].abs_diff(expected) <= 1, "{from} {to}: {resize:?} {expected}");
-        }
-        let whole = Preprocessing::cifar([32, 32]);
-        assert_eq!(whole.at([64, 48]), Preprocessing::cifar([64, 48]));
-        assert_eq!(whole.at([32, 32]), whole);
+    fn at_another_size_the_same_share_is_cropped_away() {
+        let ours = Preprocessing { mean: [0.5; 3], ..Preprocessing::published([224; 2]) };
+        assert_eq!(ours.at([288; 2]), Preprocessing { mean: [0.5; 3], ..Preprocessing::published([288; 2]) });
+        assert_eq!(Preprocessing::cifar([32; 2]).at([64, 48]), Preprocessing::cifar([64, 48]));
+        let cropped = Preprocessing { resize: [40; 2], ..Preprocessing::cifar([32; 2]) };
+        assert_eq!(cropped.at([64; 2]).resize, [80; 2]);
+        assert_eq!(cropped.at([32; 2]), cropped);
     }
 
     #[test]

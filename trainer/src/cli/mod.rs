@@ -1,6 +1,10 @@
 //! The command line: one file a command, as in `bossnas-zoo`.
 
+mod evaluate;
+mod network;
 mod rate;
+mod retrain;
+mod running;
 mod search;
 
 use bossnas_report::{ColorChoice, Console, Exit, Verbosity};
@@ -36,7 +40,9 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Evaluate(evaluate::Args),
     Rate(rate::Args),
+    Retrain(Box<retrain::Args>),
     Search(Box<search::Args>),
 }
 
@@ -73,7 +79,9 @@ pub(crate) fn main() -> Exit {
     };
     let console = Console::new(verbosity, cli.global.color);
     let done = match cli.command {
+        Command::Evaluate(args) => evaluate::run(&args, console),
         Command::Rate(args) => rate::run(&args, console),
+        Command::Retrain(args) => retrain::run(&args, console),
         Command::Search(args) => search::run(&args, console),
     };
     match done {

@@ -1,21 +1,20 @@
 //! `search`: a search from a preset to an architecture, across interruptions.
 
-use std::num::NonZero;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use bossnas_report::{Align, Console, Exit, Failure, Table, units};
-use bossnas_trainer::run::{
-    Amp, Checkpoint, Config, DataKind, End, Folder, FolderError, Images, ImagesError, Options, Plan, PlanError, Preset,
-    RatingData, SearchError, Stop, Surroundings, read_config, search,
+use bossnas_trainer::run::{Configuration as _, Folder, Stop, Surroundings, read_config};
+use bossnas_trainer::search::run::{
+    Checkpoint, Config, DataKind, End, Images, ImagesError, Options, Plan, PlanError, Preset, RatingData, SearchError,
+    search,
 };
 use bossnas_trainer::search::siamese::StagePaths;
 use clap::ValueEnum;
-use tch::Device;
 
 use super::RulesName;
+use super::running::{AmpName, Computing, Going, agreed, folder_failure, holds_a_run};
 
 /// Search an architecture
 ///
@@ -63,10 +62,6 @@ pub(crate) struct Args {
         help = "Whether a run in --out goes on: auto, or no, which refuses to touch it"
     )]
     resume: Resume,
-    /// Where to compute
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device,
-          help = "Where to compute: cpu, cuda or cuda:N")]
-    device: Device,
     /// Mixed precision
     #[arg(
         long,
@@ -78,25 +73,13 @@ pub(crate) struct Args {
     /// What decides everything random [default: as configured]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// End after so many batches of the run, with everything saved
-    #[arg(long, value_name = "N")]
-    max_steps: Option<u64>,
     /// Only these stages, counted from 0: 0..2 are the first two
     #[arg(long, value_name = "A..B", value_parser = stages)]
     stages: Option<Range<usize>>,
-    /// Threads of libtorch; another number gives other last digits
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1024),
-          help = "Threads of libtorch; another number gives other last digits [default: its own choice]")]
-    threads: Option<i32>,
-    /// Threads that prepare images [default: one for each core]
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZero<usize>>,
-    /// A checkpoint after so many batches too
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    save_steps: Option<u64>,
-    /// A checkpoint after so many minutes, beside the one after each epoch
-    #[arg(long, value_name = "MIN", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    save_minutes: u64,
+    #[command(flatten)]
+    computing: Computing,
+    #[command(flatten)]
+    going: Going,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -106,24 +89,6 @@ pub(crate) struct Args {
 enum Resume {
     Auto,
     No,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum AmpName {
-    Off,
-    Bf16,
-    Fp16,
-}
-
-fn device(text: &str) -> Result<Device, String> {
-    match text {
-        "cpu" => Ok(Device::Cpu),
-        "cuda" => Ok(Device::Cuda(0)),
-        _ => {
-            let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-            number.map(Device::Cuda).ok_or_else(|| "it is cpu, cuda or cuda:N".to_owned())
-        }
-    }
 }
 
 fn stages(text: &str) -> Result<Range<usize>, String> {
@@ -136,10 +101,7 @@ fn stages(text: &str) -> Result<Range<usize>, String> {
 }
 
 pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
-    if let Some(threads) = args.threads {
-        tch::set_num_threads(threads);
-    }
-    check_device(args.device)?;
+    args.computing.begin()?;
     if args.dry_run {
         let config = match &args.config {
             Some(name) => wanted(args, name)?,
@@ -158,16 +120,6 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     tell_end(end, &args.out, console)
 }
 
-fn check_device(device: Device) -> anyhow::Result<()> {
-    let Device::Cuda(number) = device else { return Ok(()) };
-    if tch::Cuda::is_available() && (number as i64) < tch::Cuda::device_count() {
-        return Ok(());
-    }
-    let message = format!("there is no cuda:{number} that libtorch can use");
-    let hint = "libtorch with CUDA is installed by `cargo xtask setup --torch --cuda`; --device cpu needs none";
-    Err(Failure::new(Exit::Unavailable, message).hint(hint).into())
-}
-
 /// The configuration that a preset or file and the options give.
 fn wanted(args: &Args, name: &str) -> anyhow::Result<Config> {
     let mut config = if let Ok(preset) = name.parse::<Preset>() {
@@ -184,11 +136,7 @@ fn wanted(args: &Args, name: &str) -> anyhow::Result<Config> {
         config.rating.on = RatingData::of(config.rules);
     }
     if let Some(amp) = args.amp {
-        config.precision = match amp {
-            AmpName::Off => Amp::Off,
-            AmpName::Bf16 => Amp::Bf16,
-            AmpName::Fp16 => Amp::Fp16,
-        };
+        config.precision = amp.into();
     }
     config.seed = args.seed.unwrap_or(config.seed);
     Ok(config)
@@ -210,24 +158,9 @@ fn configuration(args: &Args, folder: &Folder) -> anyhow::Result<Config> {
             let message = format!("`{shown}` holds no run, and there is no --config to begin one");
             Err(Failure::usage(message).hint(format!("presets are {presets}")).into())
         }
-        (Some(_), _) if args.resume == Resume::No => {
-            let message = format!("`{shown}` holds a run already");
-            Err(Failure::failed(message).hint("--resume auto goes on with it; another --out begins another").into())
-        }
+        (Some(_), _) if args.resume == Resume::No => Err(holds_a_run(&args.out).into()),
         (Some(present), None) => Ok(present),
-        (Some(present), Some(asked)) => {
-            let differences = present.differences(&asked);
-            if differences.is_empty() {
-                return Ok(present);
-            }
-            let lines: Vec<String> = differences
-                .iter()
-                .map(|(key, there, asked)| format!("{key}: {there} in the run, {asked} asked"))
-                .collect();
-            let message = format!("`{shown}` holds a run of another configuration");
-            let hint = "without --config the run goes on as it is; another --out begins another";
-            Err(Failure::failed(message).detail(lines.join("\n")).hint(hint).into())
-        }
+        (Some(present), Some(asked)) => agreed(present, &asked, &args.out, "without --config"),
     }
 }
 
@@ -258,14 +191,11 @@ fn options(args: &Args, plan: &Plan, folder: &Folder) -> anyhow::Result<Options>
         let hint = "a stage is searched behind the best paths of those before";
         return Err(Failure::failed(message).hint(hint).into());
     }
-    let cores = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
     Ok(Options {
-        device: args.device,
-        workers: args.workers.unwrap_or_else(cores),
+        device: args.computing.device,
+        workers: args.computing.workers(),
         stages: stages.start..stages.end.min(all),
-        max_steps: args.max_steps,
-        save_steps: args.save_steps,
-        save_time: Duration::from_secs(60 * args.save_minutes),
+        pace: args.going.pace(),
     })
 }
 
@@ -347,21 +277,6 @@ pub(super) fn images_failure(error: ImagesError) -> anyhow::Error {
             Failure::usage("this search needs --data").hint("it is what --config digits does without").into()
         }
         ImagesError::NoUse(_) => Failure::usage(error.to_string()).hint("leave --data out").into(),
-        other => other.into(),
-    }
-}
-
-pub(super) fn folder_failure(error: FolderError) -> anyhow::Error {
-    match error {
-        FolderError::Config { path, mistakes } => {
-            let message =
-                format!("`{}` is no configuration: {}", path.display(), units::counted(mistakes.0.len(), "mistake"));
-            Failure::failed(message).detail(mistakes.to_string()).into()
-        }
-        FolderError::Busy { .. } => {
-            Failure::failed(error.to_string()).hint("one process at a time works on a run").into()
-        }
-        FolderError::Foreign(_) => Failure::failed(error.to_string()).hint("choose another --out").into(),
         other => other.into(),
     }
 }

@@ -63,7 +63,7 @@ impl JournalError {
     }
 
     /// What is wrong with the contents of `path`.
-    pub(super) fn malformed(path: &Path, problem: &impl ToString) -> Self {
+    pub(crate) fn malformed(path: &Path, problem: &impl ToString) -> Self {
         Self::Malformed { path: path.to_path_buf(), problem: problem.to_string() }
     }
 }

@@ -1,19 +1,21 @@
-//! What people look at while a search runs and afterwards: files in the folder of the run.
+//! What people look at while a run goes on and afterwards: files in its folder.
 //!
 //! ```text
-//! the search --> log.jsonl                 log          one event a line; cut back to the checkpoint when a run is resumed
-//!            --> events.out.tfevents.*     tensorboard  the same curves for TensorBoard
-//!            --> ratings/*.yml             yaml         the published form of ratings and best paths
-//! log.jsonl, ratings/history.json, arch.json, config.toml --> report.html      report
+//! a run --> log.jsonl                 log          one event a line; cut back to the checkpoint when a run is resumed
+//!       --> events.out.tfevents.*     tensorboard  the same curves for TensorBoard
+//! log.jsonl and other files --> report.html        page: what the reports of all runs have in common
 //! ```
 //!
-//! Nothing here computes with tensors: numbers go in, files come out, and [`report`] reads nothing but the files. Stages and epochs
-//! count from 0.
+//! Nothing here computes with tensors: numbers go in, files come out. What happens in a run, and what its report shows, stands beside
+//! the run: `search::journal`, `retrain::journal`.
 
+mod batch;
 mod error;
 pub mod log;
-pub mod report;
+pub(crate) mod page;
 pub mod tensorboard;
-pub mod yaml;
 
+pub use batch::Batch;
 pub use error::JournalError;
+pub(crate) use log::number;
+pub use log::{Event, Log};

@@ -34,11 +34,6 @@ impl AdamW {
         Self { betas: (0.9, 0.999), eps: 1e-8, weight_decay, moments: IndexMap::new() }
     }
 
-    /// Whether weights of this name and these extents decay.
-    pub fn decays(name: &str, shape: &[i64]) -> bool {
-        shape.len() > 1 && name.rsplit('.').next() != Some("bias")
-    }
-
     /// The running moments by the names of their parameters.
     pub fn state(&self) -> &IndexMap<String, Moments> {
         &self.moments
@@ -64,7 +59,7 @@ impl AdamW {
                 self.moments.insert(name.to_owned(), Moments { mean: zeros()?, square: zeros()?, steps });
             }
             let moments = &self.moments[name];
-            let group = &mut groups[usize::from(Self::decays(name, &tensor.size()))];
+            let group = &mut groups[usize::from(super::decays(name, &tensor.size()))];
             group.weights.push(tensor.shallow_clone());
             group.gradients.push(gradient);
             group.means.push(moments.mean.shallow_clone());

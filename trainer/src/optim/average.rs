@@ -61,6 +61,14 @@ pub struct Average {
 }
 
 impl Average {
+    /// The decay of the `update`th update, counted from 1, where the average begins with less: `(1 + n) / (10 + n)` as far as
+    /// that is below the decay, so that the first weights are soon forgotten.
+    #[must_use]
+    pub fn warmed_up(self, update: u64) -> Self {
+        let update = update as f64;
+        Self { decay: self.decay.min((1.0 + update) / (10.0 + update)) }
+    }
+
     /// `average = decay * average + (1 - decay) * model`. Integers are averaged as floats and cut off, as upstream does.
     pub fn update(self, averages: &[Tensor], model: &[Tensor]) -> Result<(), TchError> {
         let mut floats = (Vec::new(), Vec::new());

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bossnas_files::{ReadError, SourceFile, WriteError, write_file};
 
-use super::config::Config;
-use super::parse::{MAX_BYTES, Mistakes};
+use super::overlay::{Configuration, MAX_BYTES, Mistakes};
+
+/// What decides the numbers of the run.
+const CONFIG: &str = "config.toml";
 
 /// A folder that this process alone writes to, until this is dropped.
 #[derive(Debug)]
@@ -39,6 +41,14 @@ pub enum FolderError {
     /// There are files, but not of a run.
     #[error("`{}` holds other files and no run", .0.display())]
     Foreign(PathBuf),
+    /// There is a run of another kind.
+    #[error("`{}` holds a run, but not {kind}", .path.display())]
+    OtherKind {
+        /// The folder.
+        path: PathBuf,
+        /// What it is not.
+        kind: &'static str,
+    },
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -64,7 +74,7 @@ impl Folder {
         };
         // A `config.toml` alone may be anybody's.
         let holds = |name: &str| path.join(name).is_file();
-        let is_run = holds("config.toml") && (holds("run.lock") || holds("checkpoint.json"));
+        let is_run = holds(CONFIG) && (holds("run.lock") || holds("checkpoint.json"));
         if path.is_dir() && !is_run {
             let mut entries = fs::read_dir(path).map_err(io(path))?.filter_map(Result::ok);
             if entries.any(|entry| entry.file_name() != "run.lock") {
@@ -100,27 +110,38 @@ impl Folder {
     }
 
     /// The configuration of the run that lies here, if one does.
-    pub fn config(&self) -> Result<Option<Config>, FolderError> {
-        let path = self.file("config.toml");
+    pub fn config<C: Configuration>(&self) -> Result<Option<C>, FolderError> {
+        let path = self.file(CONFIG);
         if !path.exists() {
             return Ok(None);
         }
-        let config = read_config(&path)?;
-        Ok(Some(config))
+        // Every whole configuration has that key, and none of another kind has it.
+        let table: Option<toml::Table> = text(&path)?.parse().ok();
+        if table.is_some_and(|table| !table.contains_key(C::IMPLIED_BY)) {
+            return Err(FolderError::OtherKind { path: self.path.clone(), kind: C::KIND });
+        }
+        Ok(Some(read_config(&path)?))
     }
 
     /// Begins a run.
-    pub fn begin(&self, config: &Config) -> Result<(), FolderError> {
-        let ratings = self.file("ratings");
-        fs::create_dir_all(&ratings).map_err(|source| FolderError::Io { path: ratings, source })?;
-        Ok(write_file(self.file("config.toml"), config.to_toml().as_bytes())?)
+    pub fn begin(&self, config: &impl Configuration) -> Result<(), FolderError> {
+        Ok(write_file(self.file(CONFIG), config.to_toml().as_bytes())?)
+    }
+
+    /// A folder in it, made if it is not there.
+    pub fn make_folder(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|source| FolderError::Io { path, source })
     }
 }
 
 /// Reads a configuration.
-pub fn read_config(path: &Path) -> Result<Config, FolderError> {
-    let file = SourceFile::open(path)?;
-    let bytes = file.read_up_to(0, MAX_BYTES)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Config::parse(&text).map_err(|mistakes| FolderError::Config { path: path.to_owned(), mistakes })
+pub fn read_config<C: Configuration>(path: &Path) -> Result<C, FolderError> {
+    C::parse(&text(path)?).map_err(|mistakes| FolderError::Config { path: path.to_owned(), mistakes })
+}
+
+/// What a file says; what is no text in it is no key either.
+fn text(path: &Path) -> Result<String, FolderError> {
+    let bytes = SourceFile::open(path)?.read_up_to(0, MAX_BYTES)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

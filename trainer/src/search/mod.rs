@@ -12,11 +12,14 @@
 //!       tree over the paths --> scores, order
 //! ```
 //!
-//! Which of the published rules hold is [`Rules`]: each point in which they differ from what is right is a switch.
+//! Which of the published rules hold is [`Rules`]: each point in which they differ from what is right is a switch. [`run`] is a search
+//! as people run it, and [`journal`] what they look at.
 
 mod draw;
+pub mod journal;
 pub mod rate;
 mod rules;
+pub mod run;
 pub mod siamese;
 mod world;
 

@@ -24,7 +24,7 @@ mod pooled;
 mod shared;
 mod transfer;
 
-pub use mode::{DropPath, Mode, Norm, Precision};
+pub use mode::{DropPath, Dropout, Mode, Norm, Precision};
 pub use module::{Module, TorchError};
 pub use norm::Statistics;
 pub use params::{Misfit, Misfits, Params, Placement};

@@ -75,6 +75,30 @@ impl DropPath {
     }
 }
 
+/// Features that are left out in front of a linear layer in training, the others scaled up: each draw is a pure function of key,
+/// sample and feature.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    /// The share of features that is left out.
+    pub rate: f64,
+    /// Names the step: another key, other draws.
+    pub key: u64,
+}
+
+impl Dropout {
+    /// Features `[n, c]` with some of them 0 and the others scaled up by the same.
+    pub(super) fn apply(self, features: &Tensor) -> Result<Tensor, TchError> {
+        let keep = 1.0 - self.rate;
+        if keep >= 1.0 {
+            return Ok(features.shallow_clone());
+        }
+        let factor = |index: usize| if unit(self.key, index as u64) < keep { (1.0 / keep) as f32 } else { 0.0 };
+        let factors: Vec<f32> = (0..features.numel()).map(factor).collect();
+        let factors = Tensor::f_from_slice(&factors)?.f_view(features.size().as_slice())?;
+        features.f_mul(&factors.f_to_device(features.device())?.f_to_kind(features.kind())?)
+    }
+}
+
 /// How a module runs.
 #[derive(Debug)]
 pub struct Mode<'a> {
@@ -82,6 +106,8 @@ pub struct Mode<'a> {
     pub norm: Norm<'a>,
     /// Stochastic depth; `None` keeps every branch.
     pub drop_path: Option<DropPath>,
+    /// Dropout in front of every linear layer; `None` keeps every feature.
+    pub dropout: Option<Dropout>,
     /// Number format.
     pub precision: Precision,
     /// Maps with the channels of a pixel side by side, which is what most convolutions are fastest with.
@@ -105,6 +131,6 @@ impl Mode<'_> {
 impl<'a> Mode<'a> {
     /// Float32, channels last, no branch dropped.
     pub fn with(norm: Norm<'a>) -> Self {
-        Self { norm, drop_path: None, precision: Precision::Full, channels_last: true, shared: None }
+        Self { norm, drop_path: None, dropout: None, precision: Precision::Full, channels_last: true, shared: None }
     }
 }

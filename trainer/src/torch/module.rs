@@ -254,7 +254,8 @@ impl Module {
             Op::Flatten => x.f_flatten(1, -1)?,
             &Op::Linear { weight, bias } => {
                 let bias = bias.map(|id| self.param(id)).transpose()?;
-                x.f_linear(&self.param(weight)?, bias.as_ref())?
+                let kept = mode.dropout.map(|dropout| dropout.apply(x)).transpose()?;
+                kept.as_ref().unwrap_or(x).f_linear(&self.param(weight)?, bias.as_ref())?
             }
             &Op::Shift { bias } => x.f_add(&self.param(bias)?.f_view([1, -1, 1, 1])?)?,
             Op::Add => ops::add(x, values.get(node.inputs[1].index())?, self.overwrites(index))?,

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Recognised, StateDict, check, recognise};
-use bossnas_converter::notes::Notes;
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Notes, Recognised, StateDict, check, recognise};
 use bossnas_converter::onnx::{Batch, Metadata, Source};
+use bossnas_data::classes;
 use bossnas_hub::{Embedded, Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::init::Initial;
@@ -15,8 +15,8 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
+use bossnas_zoo::embedded;
 use bossnas_zoo::run_folder::RunFolder;
-use bossnas_zoo::{embedded, labels};
 
 use super::file_kind::FileKind;
 use super::size::Size;
@@ -89,7 +89,7 @@ impl Subject {
         subject.labels = match (&model.classes, &model.arch) {
             (Some(classes), _) => classes.clone(),
             // Only of registered networks it is known what they were trained on.
-            (None, Architecture::BossNet(net)) if net.classes == 1000 => labels::imagenet(),
+            (None, Architecture::BossNet(net)) if net.classes == 1000 => classes::imagenet(),
             (None, _) => Vec::new(),
         };
         Ok(subject)
@@ -128,12 +128,13 @@ impl Subject {
         let here = |subject: Self| Self { checkpoint: Some(path.to_owned()), stored: None, ..subject };
         let notes = Notes::read(&checkpoint);
         if let Some(net) = notes.network(&weights) {
-            let known = model::of_architecture(registry, &net).map(Self::of_model).transpose()?;
-            let mut subject = here(known.unwrap_or_else(|| Self::of_architecture(net)));
+            // What was trained here is no published model, even if it is the same network.
             if let Some(Preprocessing { size: [height, width], .. }) = notes.preprocessing {
-                subject.size = Size { height, width };
+                let size = Size { height, width };
+                return Ok(here(Self { size, ..Self::of_architecture(net) }));
             }
-            return Ok(subject);
+            let known = model::of_architecture(registry, &net).map(Self::of_model).transpose()?;
+            return Ok(here(known.unwrap_or_else(|| Self::of_architecture(net))));
         }
         let Recognised { candidates, no_trace } =
             recognise(&weights).with_context(|| format!("cannot tell the network of `{}`", path.display()))?;

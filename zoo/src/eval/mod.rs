@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bossnas_data::classes::{Classes, ClassesError};
 use bossnas_data::dataset::{DataSet, DataSetError};
 use bossnas_data::loader::{Loaded, Loader, LoaderOptions, Times};
 
@@ -39,17 +40,6 @@ pub struct Job {
     pub strict: bool,
 }
 
-/// What the labels of a data set mean to a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Classes {
-    /// They are the file's own numbers of classes.
-    Own,
-    /// So, if the file has as many classes as the data set.
-    Counted(usize),
-    /// The file's class for each.
-    Mapped(Vec<u32>),
-}
-
 /// Why an evaluation ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
@@ -59,22 +49,9 @@ pub enum EvalError {
     /// Images cannot be read at all, or one of them is broken and that was not to be.
     #[error(transparent)]
     Data(#[from] DataSetError),
-    /// The file and the data set are of different classes.
-    #[error("the data have {data} classes, the file has {file}")]
-    Classes {
-        /// Classes of the data set.
-        data: usize,
-        /// Classes of the file.
-        file: usize,
-    },
-    /// A label that is no class of the file.
-    #[error("an image is of class {label}, the file has {file} classes, from 0 on")]
-    Label {
-        /// The class, from 0.
-        label: u32,
-        /// Classes of the file.
-        file: usize,
-    },
+    /// The labels of the data set mean nothing to the file.
+    #[error(transparent)]
+    Classes(#[from] ClassesError),
 }
 
 /// What came of it.
@@ -221,18 +198,6 @@ impl<P: Fn(u64) + Sync> Source<'_, P> {
             tally.predictions.push(Prediction::new(image.index, label, row));
         }
         Ok(())
-    }
-}
-
-impl Classes {
-    /// The class of a file of `file` classes that a label means.
-    fn of(&self, label: u32, file: usize) -> Result<u32, EvalError> {
-        let label = match self {
-            &Self::Counted(data) if data != file => return Err(EvalError::Classes { data, file }),
-            Self::Own | Self::Counted(_) => label,
-            Self::Mapped(classes) => classes.get(label as usize).copied().unwrap_or(u32::MAX),
-        };
-        if (label as usize) < file { Ok(label) } else { Err(EvalError::Label { label, file }) }
     }
 }
 

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::thread;
 
 use bossnas_converter::checkpoint::{
-    Checkpoint, CheckpointError, Mismatch, SafetensorsWriteError, StateDictName, check, write_safetensors_to,
+    Checkpoint, CheckpointError, Mismatch, Notes, SafetensorsWriteError, StateDictName, check, write_safetensors_to,
 };
-use bossnas_converter::notes::Notes;
 use bossnas_converter::onnx::Source;
 use bossnas_files::{AtomicFile, Digest, Sha256};
 use bossnas_hub::RegistryError;
@@ -78,9 +77,12 @@ fn state_dict(
         check(network.graph().params(), &weights)
             .map_err(|mismatch| ConvertError::Misfit { network: network.to_string(), mismatch: Box::new(mismatch) })?;
     }
-    let architecture = network.cloned().map(Architecture::BossNet);
-    let source = Some(Source::StateDict(name.name().to_owned()));
-    let notes = Notes { architecture, source, ..Notes::default() }.entries();
+    let notes = Notes {
+        architecture: network.cloned().map(Architecture::BossNet),
+        source: Some(Source::StateDict(name.name().to_owned())),
+        ..Notes::default()
+    };
+    let notes = notes.entries();
     let scratch = cache.blobs_folder().join(format!("{}.safetensors", name.name()));
     let file = AtomicFile::create(&scratch).map_err(SafetensorsWriteError::Write)?;
     let mut counted = Counted { file, digest: Sha256::new(), bytes: 0 };

@@ -44,11 +44,8 @@ pub(super) fn recognise(path: &Path) -> Result<Option<(PathBuf, Cifar)>, DataSet
     if let Some(cifar) = Cifar::in_folder(path) {
         return Ok(Some((path.to_owned(), cifar)));
     }
-    let inside = |cifar: Cifar| {
-        let folder = path.join(cifar.folder());
-        (Cifar::in_folder(&folder) == Some(cifar)).then_some((folder, cifar))
-    };
-    match (inside(Cifar::Ten), inside(Cifar::Hundred)) {
+    let found = |cifar: Cifar| cifar.found(path).map(|folder| (folder, cifar));
+    match (found(Cifar::Ten), found(Cifar::Hundred)) {
         (Some(_), Some(_)) => Err(DataSetError::Ambiguous { path: path.to_owned() }),
         (ten, hundred) => Ok(ten.or(hundred)),
     }
@@ -64,6 +61,12 @@ impl Cifar {
         } else {
             None
         }
+    }
+
+    /// The folder of its batches: `path` itself or one in it.
+    pub(super) fn found(self, path: &Path) -> Option<PathBuf> {
+        let inside = path.join(self.folder());
+        [path.to_owned(), inside].into_iter().find(|folder| Self::in_folder(folder) == Some(self))
     }
 
     /// The folder's name in the archive.

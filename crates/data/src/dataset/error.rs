@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use bossnas_files::ReadError;
 use bossnas_pickle::PickleError;
 
+use super::DataSetKind;
 use crate::Error;
-use crate::views::RecipeError;
+use crate::augment::check::RecipeError;
 
 /// What is wrong with a data set. Each message is one sentence with the file in it.
 #[derive(Debug, thiserror::Error)]
@@ -89,12 +90,52 @@ pub enum DataSetError {
         /// Why.
         source: PickleError,
     },
-    /// A batch of CIFAR does not hold what it should.
+    /// A batch of CIFAR or a table of pictures does not hold what it should.
     #[error("`{}`: {problem}", path.display())]
     Batch {
         /// The batch.
         path: PathBuf,
         /// What is wrong.
+        problem: String,
+    },
+    /// Annotations that are not what they should be, or do not fit together.
+    #[error("`{}`: {problem}", path.display())]
+    Annotations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// What lies at a path is not the data set that was asked for.
+    #[error("`{}` is not the data set {kind}: {problem}", path.display())]
+    WrongKind {
+        /// The path.
+        path: PathBuf,
+        /// What was asked for.
+        kind: DataSetKind,
+        /// What is there, or missing.
+        problem: String,
+    },
+    /// A data set of files is asked for, but nobody says where.
+    #[error("the data set {kind} lies in files: say where")]
+    NoPlace {
+        /// What was asked for.
+        kind: DataSetKind,
+    },
+    /// A path is named for what is part of the program.
+    #[error("the digits come with the program, nothing is read from `{}`", path.display())]
+    NoUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Two parts of a data set whose labels mean different things.
+    #[error("`{}` and `{}` have different classes: {problem}", path.display(), other.display())]
+    Classes {
+        /// One part.
+        path: PathBuf,
+        /// The other part.
+        other: PathBuf,
+        /// What differs.
         problem: String,
     },
     /// There is no sample of this number.
@@ -113,7 +154,7 @@ pub enum DataSetError {
         /// Why.
         source: Error,
     },
-    /// Views cannot be made as it is asked for.
+    /// Images cannot be prepared as it is asked for.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     /// A sample is broken, and so are those that could take its place.
@@ -125,13 +166,13 @@ pub enum DataSetError {
         last: Box<DataSetError>,
     },
     /// There is not enough memory for a batch.
-    #[error("there is no memory for a batch of {samples} samples with {views} views of {size} x {size} pixels each")]
+    #[error("there is no memory for a batch of {samples} samples with {inputs} inputs of {size} x {size} pixels each")]
     BatchMemory {
         /// Samples in the batch.
         samples: usize,
-        /// Views of each.
-        views: usize,
-        /// Side of a view.
+        /// Inputs that are made of each.
+        inputs: usize,
+        /// Side of an input.
         size: usize,
     },
     /// The operating system gives no thread.

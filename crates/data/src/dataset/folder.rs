@@ -3,7 +3,7 @@
 //! A class's number is the place of its folder's name in sorted order. Its images are all files below with the extension
 //! of an image, folder by folder. Links are followed.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,38 @@ pub(super) fn of_split(path: &Path, split: Split) -> Result<PathBuf, DataSetErro
     };
     let part = parts.iter().find(|part| has(part));
     part.map(|part| path.join(part)).ok_or_else(|| DataSetError::NoSplit { path: path.to_owned(), wanted })
+}
+
+/// The folder of the part that is meant, of a data set to train on: `train` must be there to be trained on, while scores may be
+/// measured on a folder without parts. Where there is a training part, the other one must have the same classes.
+pub(super) fn of_training(path: &Path, split: Split) -> Result<PathBuf, DataSetError> {
+    let has = |part: &&&str| path.join(part).is_dir();
+    let (parts, wanted) = match split {
+        Split::Test => (&PARTS[1..], "`val` or `test`"),
+        Split::Train => (&PARTS[..1], "`train`"),
+    };
+    let missing = || DataSetError::NoSplit { path: path.to_owned(), wanted };
+    let training = PARTS[..1].iter().find(has).map(|part| path.join(part));
+    match (parts.iter().find(has).map(|part| path.join(part)), training) {
+        (None, None) if split == Split::Test => Ok(path.to_owned()),
+        (None, _) => Err(missing()),
+        (Some(part), Some(training)) if part != training => {
+            let names = |folder: &Path| -> Result<Vec<OsString>, DataSetError> {
+                let folders = Listing::of(folder)?.folders;
+                Ok(folders.iter().filter_map(|(folder, _)| folder.file_name().map(OsStr::to_owned)).collect())
+            };
+            let (trained, tested) = (names(&training)?, names(&part)?);
+            let only = |some: &[OsString], others: &[OsString]| {
+                some.iter().find(|name| !others.contains(name)).map(|name| name.to_string_lossy().into_owned())
+            };
+            let problem = match (only(&trained, &tested), only(&tested, &trained)) {
+                (Some(name), _) | (None, Some(name)) => format!("only one of them has `{name}`"),
+                (None, None) => return Ok(part),
+            };
+            Err(DataSetError::Classes { path: training, other: part, problem })
+        }
+        (Some(part), _) => Ok(part),
+    }
 }
 
 /// The names of the classes, and all images of all of them, their paths from `root`.

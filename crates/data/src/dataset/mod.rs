@@ -1,9 +1,10 @@
 //! Data sets: lists of labelled images, whatever they lie in.
 //!
 //! [`DataSet::open`] recognises the layout of a path: a folder with a folder for each class ([`Layout::Folders`]), a text
-//! file with a path and a label a line ([`Layout::List`]), or the Python batches of CIFAR. A data set of files keeps
-//! paths and labels; the pictures of CIFAR are kept as they lie in the batches, once. [`DataSet::digits`] is compiled in.
-//! Nothing here trains or evaluates: what comes out is an image and a label for each index.
+//! file with a path and a label a line ([`Layout::List`]), or the Python batches of CIFAR. [`DataSet::open_as`] is told which
+//! data set it is ([`DataSetKind`]) and refuses another. A data set of files keeps paths and labels; the pictures of CIFAR and
+//! of a table are kept as they are, once. [`DataSet::digits`] is compiled in. Nothing here trains or evaluates: what comes
+//! out is an image and a label for each index.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +16,18 @@ pub mod cifar;
 mod digits;
 mod error;
 mod folder;
+mod hold_out;
+pub mod inat;
+mod kind;
 mod list;
+pub mod mnist;
 
-use cifar::Batch;
+use cifar::{Batch, Cifar};
 pub use error::DataSetError;
+use hold_out::Part;
+pub use hold_out::is_held_out;
+pub use kind::{DataSetKind, UnknownKind};
+use mnist::Pictures;
 
 /// The largest file that is read as an image.
 const MAX_IMAGE_BYTES: u64 = 256 << 20;
@@ -26,7 +35,7 @@ const MAX_IMAGE_BYTES: u64 = 256 << 20;
 /// Which part of a data set is meant, where it has several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Split {
-    /// What scores are measured on: CIFAR's test batch, a folder `val` or else `test`.
+    /// What scores are measured on: CIFAR's test batch, a folder `val` or else `test`, every fifth of the digits.
     #[default]
     Test,
     /// What networks are trained on.
@@ -44,6 +53,12 @@ pub enum Layout {
     Cifar10,
     /// CIFAR-100's batches for Python, with the 100 fine labels.
     Cifar100,
+    /// The annotations of iNaturalist 2018.
+    Inat18,
+    /// The annotations of iNaturalist 2019.
+    Inat19,
+    /// A table of handwritten digits of 28 x 28 pixels.
+    MnistCsv,
     /// The handwritten digits that are compiled in.
     Digits,
 }
@@ -56,6 +71,9 @@ impl Layout {
             Self::List => "a list of images",
             Self::Cifar10 => "CIFAR-10",
             Self::Cifar100 => "CIFAR-100",
+            Self::Inat18 => "iNaturalist 2018",
+            Self::Inat19 => "iNaturalist 2019",
+            Self::MnistCsv => "a table of handwritten digits",
             Self::Digits => "handwritten digits",
         }
     }
@@ -76,8 +94,10 @@ enum Samples {
     Files { root: PathBuf, files: Vec<ImageFile> },
     /// Pictures in memory, in the order of their batches.
     Batches(Vec<Batch>),
-    /// What is compiled in.
-    Digits,
+    /// The rows of a table.
+    Pictures(Pictures),
+    /// What is compiled in, or a part of it.
+    Digits(Part),
 }
 
 #[derive(Debug)]
@@ -98,6 +118,7 @@ pub struct Sample<'a> {
 enum Place<'a> {
     File { root: &'a Path, path: &'a Path },
     Row { batch: &'a Batch, row: usize },
+    Picture { pictures: &'a Pictures, index: usize },
     Digit(usize),
 }
 
@@ -133,10 +154,7 @@ impl DataSet {
             });
         }
         if let Some((folder, cifar)) = cifar::recognise(path)? {
-            let batches = cifar.batches(&folder, split)?;
-            let class_names = cifar.class_names(&folder)?;
-            let layout = cifar.layout();
-            return Ok(Self { path: folder, layout, class_names, samples: Samples::Batches(batches) });
+            return Self::of_cifar(cifar, folder, split);
         }
         let root = folder::of_split(path, split)?;
         let (names, files) = folder::read(&root)?;
@@ -144,14 +162,29 @@ impl DataSet {
         Ok(Self { path: root, layout: Layout::Folders, class_names: Some(names), samples })
     }
 
+    fn of_cifar(cifar: Cifar, folder: PathBuf, split: Split) -> Result<Self, DataSetError> {
+        let batches = cifar.batches(&folder, split)?;
+        let class_names = cifar.class_names(&folder)?;
+        Ok(Self { path: folder, layout: cifar.layout(), class_names, samples: Samples::Batches(batches) })
+    }
+
     /// 1,797 handwritten digits of 8 x 8 pixels, white on black: the test part of *Optical Recognition of Handwritten Digits*
     /// (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0). They are part of the program.
     pub fn digits() -> Self {
+        Self::digits_in(None)
+    }
+
+    /// Of the [digits](Self::digits) those that are trained on, or every fifth, which is held out for scores.
+    pub fn digits_of(split: Split) -> Self {
+        Self::digits_in(Some(split))
+    }
+
+    fn digits_in(split: Option<Split>) -> Self {
         Self {
             path: PathBuf::from("digits"),
             layout: Layout::Digits,
             class_names: Some((0..10).map(|digit: u8| digit.to_string()).collect()),
-            samples: Samples::Digits,
+            samples: Samples::Digits(Part { of: digits::len(), split }),
         }
     }
 
@@ -170,12 +203,37 @@ impl DataSet {
         self.class_names.as_deref()
     }
 
+    /// Number of classes: as many as have a name, or as the largest label needs.
+    pub fn classes(&self) -> usize {
+        match (&self.class_names, self.layout) {
+            (Some(names), _) => names.len(),
+            (None, Layout::Cifar10) => Cifar::Ten.classes() as usize,
+            (None, Layout::Cifar100) => Cifar::Hundred.classes() as usize,
+            (None, _) => self.samples().map(|sample| sample.label as usize + 1).max().unwrap_or(0),
+        }
+    }
+
+    /// Insists that labels mean the same here and in another part of the data set.
+    pub fn same_classes(&self, other: &Self) -> Result<(), DataSetError> {
+        let differ =
+            |problem: String| DataSetError::Classes { path: self.path.clone(), other: other.path.clone(), problem };
+        match (&self.class_names, &other.class_names) {
+            (Some(ours), Some(theirs)) => match ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs) {
+                Some((ours, theirs)) => Err(differ(format!("where one has `{ours}` the other has `{theirs}`"))),
+                None if ours.len() != theirs.len() => Err(differ(format!("{} and {}", ours.len(), theirs.len()))),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// Number of samples, at least one.
     pub fn len(&self) -> usize {
         match &self.samples {
             Samples::Files { files, .. } => files.len(),
             Samples::Batches(batches) => batches.iter().map(Batch::len).sum(),
-            Samples::Digits => digits::len(),
+            Samples::Pictures(pictures) => pictures.len(),
+            Samples::Digits(part) => part.len(),
         }
     }
 
@@ -201,7 +259,13 @@ impl DataSet {
                 }
                 None
             }
-            Samples::Digits => Some(Sample { label: digits::label(index)?, place: Place::Digit(index) }),
+            Samples::Pictures(pictures) => {
+                Some(Sample { label: pictures.label(index)?, place: Place::Picture { pictures, index } })
+            }
+            Samples::Digits(part) => {
+                let number = part.number(index)?;
+                Some(Sample { label: digits::label(number)?, place: Place::Digit(number) })
+            }
         }
     }
 
@@ -244,7 +308,8 @@ impl Sample<'_> {
         match self.place {
             Place::File { root, path } => root.join(path).to_string_lossy().into_owned(),
             Place::Row { batch, row } => format!("{}[{row}]", batch.name()),
-            Place::Digit(index) => format!("digits[{index}]"),
+            Place::Picture { pictures, index } => pictures.name(index),
+            Place::Digit(number) => format!("digits[{number}]"),
         }
     }
 
@@ -253,6 +318,10 @@ impl Sample<'_> {
             Place::File { root, path } => Ok(Raw::File(read_image_file(&root.join(path))?)),
             Place::Row { batch, row } => {
                 let image = batch.image(row).ok_or(DataSetError::NoSample { index: row, len: batch.len() })?;
+                Ok(Raw::Pixels(image))
+            }
+            Place::Picture { pictures, index } => {
+                let image = pictures.image(index).ok_or(DataSetError::NoSample { index, len: pictures.len() })?;
                 Ok(Raw::Pixels(image))
             }
             Place::Digit(index) => {

@@ -2,8 +2,10 @@
 
 use bossnas_model::random::Stream;
 
-use super::crop::{self, Window};
-use super::recipe::{Jitter, Pipeline};
+use super::Pipeline;
+use crate::augment::crop::{self, Window};
+use crate::augment::jitter::Adjustment;
+use crate::streams::{ORDER, VIEWS};
 
 /// What decides the draws of a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,10 +20,6 @@ pub struct Draw {
     pub view: u64,
 }
 
-/// Streams that draws are taken from. A new kind of draw gets a number of its own, so that the others stay as they are.
-const VIEWS: u64 = 0;
-const ORDER: u64 = 1;
-
 /// Branches of a view's stream: what one step draws does not move what the others do.
 #[derive(Clone, Copy)]
 enum Step {
@@ -31,19 +29,6 @@ enum Step {
     Grey,
     Blur,
     Solarise,
-}
-
-/// One change of colours.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Adjustment {
-    /// Away from black (above 1) or towards it, by a factor.
-    Brightness(f64),
-    /// Away from the image's mean grey or towards it.
-    Contrast(f64),
-    /// Away from each pixel's grey or towards it.
-    Saturation(f64),
-    /// Around the circle of hues, by this part of it: from -0.5 to 0.5.
-    Hue(f64),
 }
 
 /// Everything that was drawn for a view.
@@ -73,7 +58,7 @@ impl Choices {
         Self {
             window: crop::draw(crop, size, image, &mut step(Step::Crop)),
             flip: step(Step::Flip).chance(*flip),
-            adjustments: jitter.map(|jitter| adjustments(&jitter, &mut step(Step::Jitter))).unwrap_or_default(),
+            adjustments: jitter.map(|jitter| jitter.draw(&mut step(Step::Jitter))).unwrap_or_default(),
             grey: step(Step::Grey).chance(*grey),
             blur: blur.and_then(|blur| {
                 let mut stream = step(Step::Blur);
@@ -82,25 +67,6 @@ impl Choices {
             solarise: step(Step::Solarise).chance(*solarise),
         }
     }
-}
-
-/// Which changes there are, how strong, and in what order. A strength of zero is no change and is left out.
-fn adjustments(jitter: &Jitter, stream: &mut Stream) -> Vec<Adjustment> {
-    if !stream.chance(jitter.probability) {
-        return Vec::new();
-    }
-    let mut factor = |strength: f64| stream.between([(1.0 - strength).max(0.0), 1.0 + strength]);
-    let factors = [jitter.brightness, jitter.contrast, jitter.saturation].map(&mut factor);
-    let hue = stream.between([-jitter.hue, jitter.hue]);
-    let all = [
-        (jitter.brightness, Adjustment::Brightness(factors[0])),
-        (jitter.contrast, Adjustment::Contrast(factors[1])),
-        (jitter.saturation, Adjustment::Saturation(factors[2])),
-        (jitter.hue, Adjustment::Hue(hue)),
-    ];
-    let mut changes: Vec<_> = all.into_iter().filter(|(strength, _)| *strength > 0.0).map(|(_, made)| made).collect();
-    stream.shuffle(&mut changes);
-    changes
 }
 
 /// The order in which the samples `0..count` are seen in an epoch.
@@ -173,15 +139,6 @@ mod tests {
             // Six standard deviations of a mean of uniform numbers.
             let mean = strengths.iter().sum::<f64>() / strengths.len() as f64;
             assert!((mean - 0.5).abs() < 6.0 * 0.289 / (strengths.len() as f64).sqrt(), "{mean}");
-        }
-    }
-
-    #[test]
-    fn a_strength_beyond_one_never_turns_colours_around_and_none_is_left_out() {
-        let jitter = Jitter { probability: 1.0, brightness: 3.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
-        for part in 0..1000 {
-            let made = adjustments(&jitter, &mut Stream::of(1, &[part]));
-            assert!(matches!(made[..], [Adjustment::Brightness(factor)] if (0.0..=4.0).contains(&factor)), "{made:?}");
         }
     }
 

@@ -4,22 +4,29 @@
 //! so that order, threads and restarts change nothing. The steps work on bytes with Pillow's and torchvision's arithmetic:
 //! the same choices give the same bytes. A [`ViewLoader`] makes batches of views ahead of whoever takes them.
 
-mod blur;
-mod colour;
-mod crop;
 mod draw;
-mod hue;
-mod loader;
-mod planes;
 mod recipe;
 
-pub use crop::Window;
-pub use draw::{Adjustment, Choices, Draw, order};
-pub use loader::{Broken, ViewBatch, ViewLoader, ViewLoaderOptions};
-pub use recipe::{Blur, Crop, Jitter, Pipeline, Recipe, RecipeError};
+pub use crate::augment::check::RecipeError;
+pub use crate::augment::crop::{Crop, Window};
+pub use crate::augment::jitter::{Adjustment, Jitter};
+pub use crate::batches::Broken;
+pub use draw::{Choices, Draw, order};
+pub use recipe::{Blur, Pipeline, Recipe};
 
+use crate::augment::normalise::normalise;
+use crate::augment::{Planes, blur, colour, crop};
+use crate::batches::{Augment, Batch, BatchLoader, BatchOptions, Key};
 use crate::{Error, RgbImage};
-use planes::Planes;
+
+/// Batches of views; each sample has all views of the recipe.
+pub type ViewLoader = BatchLoader<Recipe>;
+
+/// Samples, and all views of each: `values` is `[samples, views, 3, size, size]`.
+pub type ViewBatch = Batch;
+
+/// How batches of views are made.
+pub type ViewLoaderOptions = BatchOptions;
 
 /// Levels from this one on are inverted by solarising.
 const SOLARISED: u8 = 128;
@@ -28,13 +35,34 @@ const SOLARISED: u8 = 128;
 pub fn view(image: &RgbImage, recipe: &Recipe, draw: Draw, out: &mut [f32]) -> Result<(), Error> {
     recipe.check()?;
     if out.len() != recipe.numbers() {
-        return Err(Error::ViewLength { size: recipe.size, numbers: out.len() });
+        return Err(Error::InputLength { size: recipe.size, numbers: out.len() });
     }
     let seen = [image.height(), image.width()];
     let choices = Choices::draw(recipe.pipeline(draw.view), recipe.size, seen, draw);
     let view = choices.before_solarising(image, [recipe.size; 2])?;
-    normalise(&view, recipe, choices.solarise, out);
+    let level = |level| if choices.solarise { solarised(level) } else { level };
+    normalise(&view, &recipe.mean, &recipe.std, level, out);
     Ok(())
+}
+
+impl Augment for Recipe {
+    fn check(&self) -> Result<(), RecipeError> {
+        self.check()
+    }
+
+    fn inputs(&self) -> usize {
+        self.views()
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A repeated sample has the same views again: they are told apart by image and view alone.
+    fn augment(&self, image: &RgbImage, key: Key, input: usize, out: &mut [f32]) -> Result<(), Error> {
+        let Key { seed, epoch, image: number, occurrence: _ } = key;
+        view(image, self, Draw { seed, epoch, image: number, view: input as u64 }, out)
+    }
 }
 
 impl Choices {
@@ -64,19 +92,4 @@ impl Choices {
 
 fn solarised(level: u8) -> u8 {
     if level < SOLARISED { level } else { 255 - level }
-}
-
-/// Scales bytes to `[0, 1]` and normalises them, in float32 and in the order of torchvision's `ToTensor` and `Normalize`.
-fn normalise(view: &Planes, recipe: &Recipe, solarise: bool, out: &mut [f32]) {
-    let plane = view.height * view.width;
-    for (channel, (levels, out)) in view.levels().into_iter().zip(out.chunks_mut(plane)).enumerate() {
-        let (mean, std) = (recipe.mean[channel] as f32, recipe.std[channel] as f32);
-        let table: [f32; 256] = std::array::from_fn(|level| {
-            let level = if solarise { solarised(level as u8) } else { level as u8 };
-            (f32::from(level) / 255.0 - mean) / std
-        });
-        for (&level, out) in levels.iter().zip(out) {
-            *out = table[usize::from(level)];
-        }
-    }
 }

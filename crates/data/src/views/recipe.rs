@@ -3,20 +3,15 @@
 use bossnas_model::preprocess::Preprocessing;
 use serde::{Deserialize, Serialize};
 
-/// The largest side of a view.
-const MAX_SIZE: usize = 4096;
+use crate::augment::check::{Judge, RecipeError};
+use crate::augment::crop::Crop;
+use crate::augment::jitter::Jitter;
 
 /// The most pairs of views of an image.
 const MAX_PAIRS: usize = 64;
 
 /// The largest sigma of a blur, in pixels.
 const MAX_SIGMA: f64 = 64.0;
-
-/// The most that a brightness, contrast or saturation changes by.
-const MAX_CHANGE: f64 = 16.0;
-
-/// The widest and the narrowest window of a crop, as width by height.
-const RATIOS: [f64; 2] = [0.01, 100.0];
 
 /// The views of an image: [`pairs`](Self::pairs) by the first pipeline, then as many by the second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,42 +49,6 @@ pub struct Pipeline {
     pub solarise: f64,
 }
 
-/// Which part of an image a view shows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Crop {
-    /// torchvision's `RandomResizedCrop`: a window of a random size and shape at a random place, resized (bicubic).
-    Resized {
-        /// The share of the image's area that the window has.
-        scale: [f64; 2],
-        /// Its width by its height; the logarithm is uniform.
-        ratio: [f64; 2],
-    },
-    /// torchvision's `RandomCrop`: black is put around an image that has the size of a view, and a window of that size is
-    /// taken at a random place.
-    Padded {
-        /// Pixels of black on each side.
-        padding: usize,
-    },
-}
-
-/// torchvision's `ColorJitter`: the four changes in a random order. A strength `s` means a factor from `max(0, 1 - s)` to
-/// `1 + s`; of the hue, a part of its circle from `-s` to `s`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Jitter {
-    /// Probability that the colours change at all.
-    pub probability: f64,
-    /// Strength of the change of brightness.
-    pub brightness: f64,
-    /// Strength of the change of contrast.
-    pub contrast: f64,
-    /// Strength of the change of saturation.
-    pub saturation: f64,
-    /// Strength of the change of hue, at most 0.5.
-    pub hue: f64,
-}
-
 /// Pillow's `GaussianBlur`, whose radius is the standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -98,19 +57,6 @@ pub struct Blur {
     pub probability: f64,
     /// Smallest and largest standard deviation, in pixels of the view.
     pub sigma: [f64; 2],
-}
-
-/// Everything that a recipe asks for and that cannot be, in one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the views cannot be made like that: {}", problems.join("; "))]
-pub struct RecipeError {
-    /// What is wrong, each with the name of the value.
-    pub problems: Vec<String>,
-}
-
-impl Crop {
-    /// The window that HyTra and MBConv were searched with.
-    pub const PUBLISHED: Self = Self::Resized { scale: [0.08, 1.0], ratio: [3.0 / 4.0, 4.0 / 3.0] };
 }
 
 impl Recipe {
@@ -185,77 +131,33 @@ impl Recipe {
 
     /// Refuses what cannot be: all of it at once.
     pub fn check(&self) -> Result<(), RecipeError> {
-        let mut problems = Vec::new();
-        let mut demand = |fine: bool, problem: &dyn Fn() -> String| {
-            if !fine {
-                problems.push(problem());
-            }
-        };
         let Self { size, pairs, halves, mean, std } = self;
-        demand((1..=MAX_SIZE).contains(size), &|| format!("size {size} is not from 1 to {MAX_SIZE}"));
-        demand((1..=MAX_PAIRS).contains(pairs), &|| format!("pairs {pairs} is not from 1 to {MAX_PAIRS}"));
-        demand(mean.iter().all(|mean| mean.is_finite()), &|| format!("mean {mean:?} is not finite"));
-        let divides = |std: &f64| std.is_finite() && *std as f32 > 0.0;
-        demand(std.iter().all(divides), &|| format!("std {std:?} is not finite and positive"));
+        let mut judge = Judge::default();
+        judge.input(*size, mean, std);
+        judge.demand((1..=MAX_PAIRS).contains(pairs), "pairs", pairs, &format!("from 1 to {MAX_PAIRS}"));
         for (half, pipeline) in halves.iter().enumerate() {
-            pipeline.check(self.size, &mut |name, fine, value, wanted| {
-                demand(fine, &|| format!("halves[{half}].{name} {value} is not {wanted}"));
-            });
+            judge.within(&format!("halves[{half}]"), |judge| pipeline.check(*size, judge));
         }
-        if problems.is_empty() { Ok(()) } else { Err(RecipeError { problems }) }
-    }
-}
-
-/// Takes the name of a value, whether it is fine, the value, and what it should be.
-type Judge<'a> = &'a mut dyn FnMut(&str, bool, &dyn std::fmt::Display, &str);
-
-/// A range as it is written in a file.
-struct Shown([f64; 2]);
-
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
+        judge.verdict()
     }
 }
 
 impl Pipeline {
-    fn check(&self, size: usize, judge: Judge<'_>) {
+    fn check(&self, size: usize, judge: &mut Judge) {
         let Self { crop, flip, jitter, grey, blur, solarise } = self;
-        let within = |value: f64, [from, to]: [f64; 2]| (from..=to).contains(&value);
-        let ordered = |range: [f64; 2], bounds| range[0] <= range[1] && range.iter().all(|&end| within(end, bounds));
-        let mut probability = |name: &str, value: f64| judge(name, within(value, [0.0, 1.0]), &value, "from 0 to 1");
-        probability("flip", *flip);
-        probability("grey", *grey);
-        probability("solarise", *solarise);
+        crop.check(size, judge);
+        judge.probability("flip", *flip);
         if let Some(jitter) = jitter {
-            probability("jitter.probability", jitter.probability);
+            jitter.check(judge);
         }
-        if let Some(blur) = blur {
-            probability("blur.probability", blur.probability);
-            let fine = ordered(blur.sigma, [0.0, MAX_SIGMA]);
-            judge("blur.sigma", fine, &Shown(blur.sigma), &format!("a range within 0 to {MAX_SIGMA}"));
+        judge.probability("grey", *grey);
+        if let Some(Blur { probability, sigma }) = *blur {
+            judge.within("blur", |judge| {
+                judge.probability("probability", probability);
+                judge.range("sigma", sigma, [0.0, MAX_SIGMA]);
+            });
         }
-        if let Some(Jitter { brightness, contrast, saturation, hue, probability: _ }) = *jitter {
-            for (name, value, most) in [
-                ("jitter.brightness", brightness, MAX_CHANGE),
-                ("jitter.contrast", contrast, MAX_CHANGE),
-                ("jitter.saturation", saturation, MAX_CHANGE),
-                ("jitter.hue", hue, 0.5),
-            ] {
-                judge(name, within(value, [0.0, most]), &value, &format!("from 0 to {most}"));
-            }
-        }
-        match *crop {
-            Crop::Resized { scale, ratio } => {
-                let fine = ordered(scale, [0.0, 1.0]) && scale[0] > 0.0;
-                judge("crop.resized.scale", fine, &Shown(scale), "a range above 0 and up to 1");
-                let wanted = format!("a range within {} to {}", RATIOS[0], RATIOS[1]);
-                judge("crop.resized.ratio", ordered(ratio, RATIOS), &Shown(ratio), &wanted);
-            }
-            Crop::Padded { padding } => {
-                judge("crop.padded.padding", padding <= size, &padding, "at most the size of a view");
-            }
-        }
+        judge.probability("solarise", *solarise);
     }
 }
 
@@ -299,21 +201,21 @@ mod tests {
         let error = recipe.check().unwrap_err();
         let expected = [
             "size 0 is not",
-            "pairs 0 is not",
             "mean [0.485, 0.456, NaN] is not",
             "std [0.229, 0.0, 0.225] is not",
+            "pairs 0 is not",
+            "halves[0].crop.resized.scale [0.0, 1.0] is not",
+            "halves[0].crop.resized.ratio [2.0, 1.0] is not a range within 0.01 to 100",
             "halves[0].flip 1.5 is not from 0 to 1",
-            "halves[0].grey NaN is not",
-            "halves[0].solarise -1 is not",
             "halves[0].jitter.probability -0.1 is not",
-            "halves[0].blur.probability 2 is not",
-            "halves[0].blur.sigma [2.0, 1.0] is not a range within 0 to 64",
             "halves[0].jitter.brightness inf is not from 0 to 16",
             "halves[0].jitter.contrast -1 is not",
             "halves[0].jitter.saturation 17 is not",
             "halves[0].jitter.hue 0.6 is not from 0 to 0.5",
-            "halves[0].crop.resized.scale [0.0, 1.0] is not",
-            "halves[0].crop.resized.ratio [2.0, 1.0] is not a range within 0.01 to 100",
+            "halves[0].grey NaN is not",
+            "halves[0].blur.probability 2 is not",
+            "halves[0].blur.sigma [2.0, 1.0] is not a range within 0 to 64",
+            "halves[0].solarise -1 is not",
             "halves[1].crop.padded.padding 1 is not at most the size of a view",
         ];
         assert_eq!(error.problems.len(), expected.len(), "{error}");

@@ -1,14 +1,14 @@
 //! The parts of a DeiT checkpoint beside the weights: the state of timm's `AdamW` and of its cosine schedule, the epoch
 //! and the command line's arguments. The numbers are those of a run that was stopped early.
 
+use bossnas_converter::checkpoint::pth::{DeitAdamW, DeitOptimizer, DeitOptimizerKind, DeitSchedule, Value};
 use bossnas_model::weights::{DType, TensorInfo, Weights, WeightsError};
 
 use super::is_trained;
-use super::pickle::Value;
 use crate::recipe::{self, Kind};
 
 /// The epoch the run was stopped after.
-pub(super) const EPOCH: i64 = 3;
+pub(super) const EPOCH: u64 = 3;
 const STEP: i64 = 5004;
 const BASE_RATE: f64 = 5e-4;
 const DECAY: f64 = 0.05;
@@ -36,63 +36,27 @@ pub(super) fn moments(model: &dyn Weights) -> Moments {
     moments
 }
 
-/// `optimizer.state_dict()`. `tensor` turns the name of a moment into a tensor of the file.
-pub(super) fn optimizer(moments: &Moments, tensor: &mut dyn FnMut(&str) -> Value) -> Value {
-    let mut state = Vec::new();
-    for (index, name) in moments.undecayed.iter().chain(&moments.decayed).enumerate() {
-        let entry = Value::dict([
-            ("step", Value::Int(STEP)),
-            ("exp_avg", tensor(&format!("{name}/exp_avg"))),
-            ("exp_avg_sq", tensor(&format!("{name}/exp_avg_sq"))),
-        ]);
-        state.push((Value::Int(index as i64), entry));
+/// The state of the optimizer.
+pub(super) fn optimizer(moments: &Moments) -> DeitOptimizer<'_> {
+    let names = |name: &str| [format!("{name}/exp_avg"), format!("{name}/exp_avg_sq")];
+    let adamw = DeitAdamW { tensors: &moments.weights, names, steps: STEP, betas: (0.9, 0.999), eps: 1e-8 };
+    DeitOptimizer {
+        kind: DeitOptimizerKind::AdamW(adamw),
+        rate: 3.004e-4,
+        base_rate: BASE_RATE,
+        weight_decay: DECAY,
+        fixed: moments.undecayed.clone(),
+        decaying: moments.decayed.clone(),
     }
-    let first = moments.undecayed.len();
-    let groups = vec![group(0.0, 0..first), group(DECAY, first..first + moments.decayed.len())];
-    Value::dict([("state", Value::Dict(state)), ("param_groups", Value::List(groups))])
 }
 
-fn group(weight_decay: f64, params: std::ops::Range<usize>) -> Value {
-    Value::dict([
-        ("weight_decay", Value::Float(weight_decay)),
-        ("lr", Value::Float(3.004e-4)),
-        ("betas", Value::Tuple(vec![Value::Float(0.9), Value::Float(0.999)])),
-        ("eps", Value::Float(1e-8)),
-        ("amsgrad", Value::Bool(false)),
-        ("initial_lr", Value::Float(BASE_RATE)),
-        ("params", Value::List(params.map(|index| Value::Int(index as i64)).collect())),
-    ])
-}
-
-/// `lr_scheduler.state_dict()` of timm's cosine schedule.
-pub(super) fn lr_scheduler() -> Value {
-    let rates = |rate| Value::List(vec![Value::Float(rate), Value::Float(rate)]);
-    Value::dict([
-        ("param_group_field", Value::str("lr")),
-        ("_initial_param_group_field", Value::str("initial_lr")),
-        ("base_values", rates(BASE_RATE)),
-        ("metric", Value::None),
-        ("noise_range_t", Value::None),
-        ("noise_pct", Value::Float(0.67)),
-        ("noise_type", Value::str("normal")),
-        ("noise_std", Value::Float(1.0)),
-        ("noise_seed", Value::Int(0)),
-        ("t_initial", Value::Int(300)),
-        ("t_mul", Value::Float(1.0)),
-        ("lr_min", Value::Float(1e-5)),
-        ("decay_rate", Value::Float(0.1)),
-        ("cycle_limit", Value::Int(1)),
-        ("warmup_t", Value::Int(5)),
-        ("warmup_lr_init", Value::Float(1e-6)),
-        ("warmup_prefix", Value::Bool(false)),
-        ("t_in_epochs", Value::Bool(true)),
-        ("warmup_steps", rates(9.98e-5)),
-    ])
-}
+/// The published schedule.
+pub(super) const SCHEDULE: DeitSchedule =
+    DeitSchedule { base_rate: BASE_RATE, smallest_rate: 1e-5, warmup_rate: 1e-6, warmup_epochs: 5, epochs: 300 };
 
 /// The arguments of the training script, as `argparse` keeps them.
-pub(super) fn args() -> Value {
-    Value::Namespace(vec![
+pub(super) fn args() -> Vec<(String, Value<'static>)> {
+    let args = [
         ("batch_size", Value::Int(64)),
         ("epochs", Value::Int(300)),
         ("model", Value::str("bossnet")),
@@ -125,7 +89,8 @@ pub(super) fn args() -> Value {
         ("seed", Value::Int(0)),
         ("dist_url", Value::str("env://")),
         ("distributed", Value::Bool(true)),
-    ])
+    ];
+    args.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// Made-up moments, small as real ones are, computed when they are written.

@@ -6,14 +6,16 @@ use std::path::Path;
 use bossnas_data::dataset::DataSet;
 use bossnas_data::views::Broken;
 use bossnas_report::{Console, Failure, escape};
-use bossnas_trainer::run::{Checkpoint, Config, Fixed, Images, read_config};
+use bossnas_trainer::run::read_config;
+use bossnas_trainer::search::run::{Checkpoint, Config, Fixed, Images};
 use tch::Device;
 
-use super::super::search::{folder_failure, images_failure};
+use super::super::running::folder_failure;
+use super::super::search::images_failure;
 use super::{Args, Subject, best_paths, load, stage};
 
 pub(super) fn subject(args: &Args, run: &Path, console: Console) -> anyhow::Result<Subject> {
-    let config = read_config(&run.join("config.toml")).map_err(folder_failure)?;
+    let config: Config = read_config(&run.join("config.toml")).map_err(folder_failure)?;
     let shown = run.display();
     let checkpoint = Checkpoint::read(run)?
         .ok_or_else(|| Failure::failed(format!("`{shown}` holds no checkpoint")).hint("a search leaves one"))?;
@@ -36,7 +38,7 @@ pub(super) fn subject(args: &Args, run: &Path, console: Console) -> anyhow::Resu
     let views = Config { seed: args.seed.unwrap_or(config.seed), ..config.clone() };
     let batches = images.rating_batches(&views, &mut fixed)?;
     let bn_images = images.estimation_batch(&views, &mut fixed)?;
-    let siamese = load(&run.join(&checkpoint.file), &checkpoint.tensors(run)?, space, &stage)?;
+    let siamese = load(&run.join(&checkpoint.tensors.file), &checkpoint.tensors(run)?, space, &stage)?;
     Ok(Subject { rules: config.rules, stage, siamese, images: batches, bn_images })
 }
 

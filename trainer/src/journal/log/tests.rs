@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::journal::Event as _;
+use crate::search::journal::{Event, Rating, Reason, Step};
 
 fn step(step: u64) -> Event {
     let epoch = step / 10;
@@ -71,6 +73,10 @@ fn written(events: &[Event]) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+fn until(step: u64) -> impl Fn(&Event) -> bool {
+    move |event| event.step() <= step
+}
+
 fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }
@@ -108,11 +114,11 @@ fn a_last_line_without_its_end_was_never_written() {
         let mut log = Log::open(&path).unwrap();
         log.write(&step(3)).unwrap();
         same(&read(&path).unwrap(), &[step(1), step(2), step(3)]);
-        Log::cut(&path, 2).unwrap();
+        Log::cut(&path, until(2)).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
     std::fs::write(&path, b"{\"event\"").unwrap();
-    drop(Log::open(&path).unwrap());
+    drop(Log::<Event>::open(&path).unwrap());
     assert_eq!(std::fs::read(&path).unwrap(), b"");
 }
 
@@ -120,15 +126,15 @@ fn a_last_line_without_its_end_was_never_written() {
 fn what_came_after_the_checkpoint_is_cut_off() {
     let (_folder, path) = written(&all());
     append(&path, b"{\"event\":\"st");
-    Log::cut(&path, 2).unwrap();
+    Log::cut(&path, until(2)).unwrap();
     same(&read(&path).unwrap(), &all()[..8]);
     let once = std::fs::read(&path).unwrap();
-    Log::cut(&path, 2).unwrap();
+    Log::cut(&path, until(2)).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), once);
-    Log::cut(&path, 0).unwrap();
+    Log::cut(&path, until(0)).unwrap();
     same(&read(&path).unwrap(), &all()[..1]);
     let none = path.with_file_name("none.jsonl");
-    Log::cut(&none, 7).unwrap();
+    Log::cut(&none, until(7)).unwrap();
     assert!(!none.exists());
 }
 
@@ -146,16 +152,16 @@ fn other_lines_are_refused_by_number() {
         let (_folder, path) = written(&[step(1)]);
         append(&path, format!("{wrong}\n").as_bytes());
         append(&path, b"{\"event\":\"resume\",\"time\":1,\"step\":1}\n");
-        let error = read(&path).unwrap_err().to_string();
+        let error = read::<Event>(&path).unwrap_err().to_string();
         assert!(error.contains("log.jsonl`, line 2: no event") && error.lines().count() == 1, "{error}");
         let before = std::fs::read(&path).unwrap();
-        assert!(Log::cut(&path, 9).is_err());
+        assert!(Log::cut(&path, until(9)).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
     let (_folder, path) = written(&[step(1)]);
     append(&path, &vec![b' '; MAX_LINE as usize]);
-    assert!(read(&path).unwrap_err().to_string().contains("line 2: it is longer than"));
-    assert!(matches!(read(&path.with_file_name("none")), Err(JournalError::Read(ReadError::Missing { .. }))));
+    assert!(read::<Event>(&path).unwrap_err().to_string().contains("line 2: it is longer than"));
+    assert!(matches!(read::<Event>(&path.with_file_name("none")), Err(JournalError::Read(ReadError::Missing { .. }))));
 }
 
 #[test]
@@ -189,10 +195,10 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(NAME);
         std::fs::write(&path, &bytes).unwrap();
-        if let Ok(events) = read(&path) {
+        if let Ok(events) = read::<Event>(&path) {
             prop_assert!(events.is_empty());
         }
-        drop(Log::open(&path).unwrap());
+        drop(Log::<Event>::open(&path).unwrap());
         let left = std::fs::read(&path).unwrap();
         prop_assert!(bytes.starts_with(&left) && (left.is_empty() || left.ends_with(b"\n")));
     }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bossnas_data::classes::Classes;
 use bossnas_data::dataset::{DataSet, DataSetError, Split};
 use bossnas_hub::cache::Cache;
 use bossnas_hub::{Layout, Registry};
 use bossnas_report::Failure;
-use bossnas_zoo::digits::digits;
-use bossnas_zoo::eval::Classes;
 
 use crate::cli::classifier::Classifier;
 use crate::cli::context::Context;
@@ -17,30 +16,21 @@ use crate::cli::model::alternatives;
 /// A data set whose classes are known to the network.
 pub(crate) struct Data {
     pub(crate) set: Arc<DataSet>,
-    /// The numbers of the samples that belong to the part that was asked for.
-    pub(crate) numbers: Vec<usize>,
     /// What its labels mean to the network.
     pub(crate) classes: Classes,
 }
 
 impl Data {
     pub(crate) fn open(data: &str, split: Split, classifier: &Classifier, context: &Context) -> anyhow::Result<Self> {
-        let (set, numbers) = match place(data, context)? {
-            Place::Folder(folder) => {
-                let set = DataSet::open_split(folder, split).map_err(|error| explain(&error))?;
-                let numbers = (0..set.len()).collect();
-                (set, numbers)
-            }
-            Place::Digits => digits(split),
+        let set = match place(data, context)? {
+            Place::Folder(folder) => DataSet::open_split(folder, split).map_err(|error| explain(&error))?,
+            Place::Digits => DataSet::digits_of(split),
         };
-        let classes = match set.class_names() {
-            None => Classes::Own,
-            Some(names) => by_name(names, &classifier.labels).map_or(Classes::Counted(names.len()), Classes::Mapped),
-        };
+        let classes = Classes::between(set.class_names(), &classifier.labels);
         if let Classes::Mapped(_) = classes {
             context.console.note("the classes of the data are matched with those of the network by their names");
         }
-        Ok(Self { set: Arc::new(set), numbers, classes })
+        Ok(Self { set: Arc::new(set), classes })
     }
 }
 
@@ -107,34 +97,4 @@ fn unknown(registry: &Registry, name: &str) -> Failure {
 fn explain(error: &DataSetError) -> Failure {
     Failure::failed(error.to_string())
         .hint("a data set is a folder with a folder for each class, a file with `path label` lines, or CIFAR's batches")
-}
-
-/// The network's class for each name of the data, where all of them are names of the network, or numbers; `None` where the
-/// order is the same anyway or names say nothing.
-fn by_name(names: &[String], labels: &[String]) -> Option<Vec<u32>> {
-    let find =
-        |name: &String| labels.iter().position(|label| label.eq_ignore_ascii_case(name)).map(|class| class as u32);
-    let number = |name: &String| name.parse::<u32>().ok();
-    let classes = names.iter().map(find).collect::<Option<Vec<_>>>();
-    let classes = classes.or_else(|| names.iter().map(number).collect::<Option<Vec<_>>>())?;
-    let is_order = classes.iter().enumerate().all(|(index, &class)| index as u32 == class);
-    (!is_order).then_some(classes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|&text| text.to_owned()).collect()
-    }
-
-    #[test]
-    fn classes_are_matched_by_names_or_numbers() {
-        let labels = texts(&["cat", "Dog", "bird"]);
-        assert_eq!(by_name(&texts(&["bird", "dog"]), &labels), Some(vec![2, 1]));
-        assert_eq!(by_name(&texts(&["cat", "dog"]), &labels), None);
-        assert_eq!(by_name(&texts(&["cat", "fish"]), &labels), None);
-        assert_eq!(by_name(&texts(&["0", "10", "2"]), &labels), Some(vec![0, 10, 2]));
-    }
 }

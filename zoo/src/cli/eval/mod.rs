@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bossnas_data::classes::ClassesError;
 use bossnas_data::dataset::{Layout, Split};
 use bossnas_data::loader::LoaderOptions;
 use bossnas_report::{Counted, Failure};
@@ -142,7 +143,7 @@ fn evaluated(args: &Args, name: &str, context: &Context) -> anyhow::Result<Docum
     // A batch for each stream is ready while it runs another.
     let ready = NonZero::new(batch * streams.len() * 2).unwrap_or(loader.threads);
     loader.ahead = loader.threads.saturating_add(ready.get());
-    let indices = spread(&data.numbers, args.limit);
+    let indices = spread(data.set.len(), args.limit);
     context.console.detail(format_args!(
         "{} images, {} streams of {batch} images, {} threads that decode",
         indices.len(),
@@ -179,25 +180,25 @@ fn evaluated(args: &Args, name: &str, context: &Context) -> anyhow::Result<Docum
     Document::new(&evaluated, context)
 }
 
-/// `limit` of the samples with these numbers, spread evenly over all.
-pub(super) fn spread(numbers: &[usize], limit: Option<u32>) -> Vec<usize> {
-    let len = numbers.len();
+/// Numbers of `limit` samples, spread evenly over all.
+pub(super) fn spread(len: usize, limit: Option<u32>) -> Vec<usize> {
     let limit = limit.map_or(len, |limit| (limit as usize).min(len));
-    let place = |index: usize| (index as u128 * len as u128 / limit.max(1) as u128) as usize;
-    (0..limit).filter_map(|index| numbers.get(place(index)).copied()).collect()
+    (0..limit).map(|index| (index as u128 * len as u128 / limit.max(1) as u128) as usize).collect()
 }
 
 pub(super) fn explain(error: EvalError, file: &Path, layout: Layout) -> anyhow::Error {
     match error {
         EvalError::Score(error) => super::classify::explain(error, file).into(),
         EvalError::Data(error) => anyhow::Error::from(error),
-        EvalError::Classes { .. } if layout == Layout::Digits => Failure::failed(error.to_string())
-            .hint("`bossnas-zoo eval BossNet-Digits --data digits` takes a network that knows them")
-            .into(),
-        EvalError::Classes { .. } => Failure::failed(error.to_string())
+        EvalError::Classes(ClassesError::Count { .. }) if layout == Layout::Digits => {
+            Failure::failed(error.to_string())
+                .hint("`bossnas-zoo eval BossNet-Digits --data digits` takes a network that knows them")
+                .into()
+        }
+        EvalError::Classes(ClassesError::Count { .. }) => Failure::failed(error.to_string())
             .hint("name the folders after the classes of the network, or by their numbers, or give a list of images")
             .into(),
-        EvalError::Label { .. } => Failure::failed(error.to_string()).into(),
+        EvalError::Classes(ClassesError::Label { .. }) => Failure::failed(error.to_string()).into(),
     }
 }
 
@@ -207,12 +208,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_spread_over_all_samples() {
-        let first = |count: usize| (0..count).collect::<Vec<_>>();
-        assert_eq!(spread(&first(10), Some(5)), [0, 2, 4, 6, 8]);
-        assert_eq!(spread(&first(3), Some(5)), [0, 1, 2]);
-        assert_eq!(spread(&first(3), None), [0, 1, 2]);
-        assert_eq!(spread(&first(7), Some(3)), [0, 2, 4]);
-        assert_eq!(spread(&[4, 9, 14, 19], Some(2)), [4, 14]);
-        assert_eq!(spread(&[], Some(2)), [0; 0]);
+        assert_eq!(spread(10, Some(5)), [0, 2, 4, 6, 8]);
+        assert_eq!(spread(3, Some(5)), [0, 1, 2]);
+        assert_eq!(spread(3, None), [0, 1, 2]);
+        assert_eq!(spread(7, Some(3)), [0, 2, 4]);
     }
 }

@@ -149,7 +149,7 @@ impl Document {
             threads: streams.iter().map(|stream| stream.settings.thread_count()).sum(),
             jpeg_decoder: jpeg_decoder().name(),
             exif: args.exif,
-            samples: data.numbers.len(),
+            samples: data.set.len(),
             images,
             published: published(evaluated, &top1, &top5, context)?,
             classes: scores.classes.iter().enumerate().filter(used).map(class).collect(),

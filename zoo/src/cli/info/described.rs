@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, Choice, Recognised, StateDict, recognise};
-use bossnas_converter::notes::Notes;
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Notes, Recognised, StateDict, recognise};
 use bossnas_converter::onnx::OnnxModel;
 use bossnas_hub::{Model, Registry, Resolved};
 use bossnas_model::arch::Architecture;

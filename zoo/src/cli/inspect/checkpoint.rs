@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, CheckpointError, Kind, Problem, StateDict, StateDictName, recognise};
-use bossnas_converter::notes::Notes;
+use bossnas_converter::checkpoint::{
+    Checkpoint, CheckpointError, Kind, Notes, Problem, StateDict, StateDictName, recognise,
+};
 use bossnas_hub::Registry;
 use bossnas_model::arch::Architecture;
 use bossnas_model::weights::Weights;

@@ -39,7 +39,7 @@ impl Accuracies {
         let file = &model.file.path;
         let classifier = Classifier::of(&ClassifierArgs::of_size(args.size), file, context)?;
         let data = Data::open(data, Split::Test, &classifier, context)?;
-        let indices = spread(&data.numbers, Some(args.limit));
+        let indices = spread(data.set.len(), Some(args.limit));
         let mut pairs: Vec<(Runtime, Precision)> = Vec::new();
         for it in screened.iter().filter(|it| it.passed()) {
             let pair = (it.setting.runtime, it.setting.precision);

@@ -1,0 +1,73 @@
+//! Images as supervised training reads them (`REFERENCE.md` section 5): DeiT's recipe as published, and a mild one for small
+//! pictures.
+//!
+//! A [`Recipe`] says how an input is made of an image; a [`Key`] (seed, epoch, image, occurrence) decides everything random
+//! about it, so that order, threads and restarts change nothing. The steps work on bytes with Pillow's, torchvision's and
+//! timm's arithmetic: the same [`Choices`] give the same bytes. A [`TrainingLoader`] makes batches of inputs ahead of whoever
+//! takes them, [`Mix`] mixes the images of a batch, and [`repeated`] deals samples out as repeated augmentation does.
+
+mod draw;
+mod erasing;
+mod mix;
+mod rand_augment;
+mod random;
+mod recipe;
+mod sampler;
+
+pub use crate::augment::check::RecipeError;
+pub use crate::augment::crop::{Crop, Window};
+pub use crate::augment::jitter::{Adjustment, Jitter};
+pub use crate::batches::{Broken, Key};
+pub use crate::views::order;
+pub use draw::Choices;
+pub use erasing::{Erased, Erasing, ErasingMode, Rectangle};
+pub use mix::{Blend, Mix, MixMode, Mixed, Share};
+pub use rand_augment::{Operation, OperationKind, RandAugment};
+pub use recipe::Recipe;
+pub use sampler::{RepeatRule, repeated};
+
+use crate::augment::normalise::normalise;
+use crate::batches::{Augment, Batch, BatchLoader, BatchOptions};
+use crate::{Error, RgbImage};
+
+/// Batches of inputs, one of each sample.
+pub type TrainingLoader = BatchLoader<Recipe>;
+
+/// Samples, and an input of each: `values` is `[samples, 3, size, size]`.
+pub type TrainingBatch = Batch;
+
+/// How batches of inputs are made.
+pub type TrainingLoaderOptions = BatchOptions;
+
+/// Makes one input: `[3, size, size]` normalised numbers.
+pub fn input(image: &RgbImage, recipe: &Recipe, key: Key, out: &mut [f32]) -> Result<(), Error> {
+    recipe.check()?;
+    if out.len() != recipe.numbers() {
+        return Err(Error::InputLength { size: recipe.size, numbers: out.len() });
+    }
+    let choices = Choices::draw(recipe, [image.height(), image.width()], key);
+    let made = choices.before_erasing(image, [recipe.size; 2])?;
+    normalise(&made, &recipe.mean, &recipe.std, |level| level, out);
+    if let Some(erased) = &choices.erased {
+        erased.apply(out, [recipe.size; 2]);
+    }
+    Ok(())
+}
+
+impl Augment for Recipe {
+    fn check(&self) -> Result<(), RecipeError> {
+        self.check()
+    }
+
+    fn inputs(&self) -> usize {
+        1
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn augment(&self, image: &RgbImage, key: Key, _: usize, out: &mut [f32]) -> Result<(), Error> {
+        input(image, self, key, out)
+    }
+}
