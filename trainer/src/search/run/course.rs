@@ -554,7 +554,8 @@ impl<'a> Search<'a> {
         let Plan { config, .. } = self.plan;
         let mut text = format!("{}:{}", config.space, paths.join("/"));
         if config.base != DEFAULT_BASE {
-            text += &format!("+base={}", config.base);
+            text.push_str("+base=");
+            text.push_str(&config.base.to_string());
         }
         if matches!(self.plan.space, Space::Hytra(hytra) if hytra.orientation() == Orientation::Transposed) {
             text += "+attention=transposed";
