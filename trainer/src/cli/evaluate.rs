@@ -21,7 +21,7 @@ use bossnas_trainer::torch::{Module, Params, Placement};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::network;
+use super::network::{self, Stored};
 use super::retrain::images_failure;
 use super::running::{AmpName, Computing};
 
@@ -248,7 +248,7 @@ fn subjects(args: &Args, console: Console) -> anyhow::Result<Subjects> {
         Some(files) => of_files(&registry, files)?,
         None => match resolve(&registry, &args.model) {
             Ok(Resolved::Registered(model)) => {
-                let mut subjects = of_files(&registry, network::fetched(model)?)?;
+                let mut subjects = of_files(&registry, network::stored(model)?)?;
                 subjects.registered = true;
                 subjects.size = Some(model.size);
                 subjects
@@ -283,7 +283,7 @@ fn subjects(args: &Args, console: Console) -> anyhow::Result<Subjects> {
 }
 
 /// The files of weights in the folder of a retraining: the last epoch's, and the best.
-fn of_run(run: &Path) -> anyhow::Result<Option<Vec<(String, PathBuf)>>> {
+fn of_run(run: &Path) -> anyhow::Result<Option<Vec<Stored>>> {
     if !run.is_dir() {
         return Ok(None);
     }
@@ -302,15 +302,14 @@ fn of_run(run: &Path) -> anyhow::Result<Option<Vec<(String, PathBuf)>>> {
         };
         files.push((format!("{of}, best"), best));
     }
-    Ok(Some(files))
+    files.into_iter().map(|(name, path)| Stored::open(name, path)).collect::<anyhow::Result<_>>().map(Some)
 }
 
 /// One state dict a file, all of the same network.
-fn of_files(registry: &Registry, files: Vec<(String, PathBuf)>) -> anyhow::Result<Subjects> {
+fn of_files(registry: &Registry, files: Vec<Stored>) -> anyhow::Result<Subjects> {
     let mut known = None;
     let mut all = Vec::new();
-    for (name, path) in files {
-        let checkpoint = Checkpoint::open(&path)?;
+    for Stored { name, path, checkpoint } in files {
         if known.is_none() {
             known = Some(network::of_weights(registry, &path, &checkpoint)?);
         }

@@ -146,10 +146,38 @@ pub(super) fn of_weights(registry: &Registry, path: &Path, checkpoint: &Checkpoi
     }
 }
 
+/// A state dict that is a file, or a part of the program.
+pub(super) struct Stored {
+    /// What the state dict is called.
+    pub(super) name: String,
+    /// Where it is, for people where it is part of the program.
+    pub(super) path: PathBuf,
+    /// Its weights.
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl Stored {
+    /// A state dict in a file.
+    pub(super) fn open(name: String, path: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self { checkpoint: Checkpoint::open(&path)?, name, path })
+    }
+}
+
+/// The state dicts of a model that was fetched, or is part of the program.
+pub(super) fn stored(model: &Model) -> anyhow::Result<Vec<Stored>> {
+    if let Some(checkpoint) = model.checkpoint() {
+        return fetched(model, checkpoint)?.into_iter().map(|(name, path)| Stored::open(name, path)).collect();
+    }
+    let Some(embedded) = model.embedded() else { return Ok(Vec::new()) };
+    let path = PathBuf::from(format!("{}.safetensors", embedded.name));
+    let source = SourceFile::from_bytes(path.display().to_string(), embedded.safetensors()?);
+    Ok(vec![Stored { name: "model".to_owned(), path, checkpoint: Checkpoint::from_source(source)? }])
+}
+
 /// The files with the state dicts of a model that was fetched, by name.
-pub(super) fn fetched(model: &Model) -> anyhow::Result<Vec<(String, PathBuf)>> {
+fn fetched(model: &Model, checkpoint: &bossnas_hub::Checkpoint) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let cache = Cache::of_user()?;
-    let fetched: Option<Fetched> = cache.fetched_checkpoint(&cache.lock()?, &model.checkpoint);
+    let fetched: Option<Fetched> = cache.fetched_checkpoint(&cache.lock()?, checkpoint);
     let fetched = fetched.ok_or_else(|| {
         Failure::failed(format!("the weights of `{}` were not fetched", model.name))
             .hint(format!("`bossnas-zoo fetch {}` brings them", model.name))
@@ -163,8 +191,12 @@ pub(super) fn weights(text: &str) -> anyhow::Result<PathBuf> {
     match find(&registry, text)? {
         Resolved::File(path) => Ok(path),
         Resolved::Registered(model) => {
-            let files = fetched(model)?;
-            let first = files.into_iter().next();
+            let Some(checkpoint) = model.checkpoint() else {
+                let message = format!("the weights of `{}` are part of the program", model.name);
+                let hint = format!("`bossnas-zoo export {} --safetensors` writes them to a file", model.name);
+                return Err(Failure::usage(message).hint(hint).into());
+            };
+            let first = fetched(model, checkpoint)?.into_iter().next();
             first.map(|(_, path)| path).ok_or_else(|| Failure::failed(format!("`{text}` has no weights")).into())
         }
         Resolved::Run(_) | Resolved::Architecture(_) => {
