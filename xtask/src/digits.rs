@@ -50,11 +50,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     // The average of the last epoch: nothing is chosen by the images that it is judged on.
     let weights = retrain.join("last-model_ema.safetensors");
     println!("arch = \"{arch}\"\nsize = {SIZE}");
-    for format in ["onnx", "safetensors"] {
+    let registry = work.join("registry.toml");
+    std::fs::write(&registry, told(&std::fs::read_to_string(workspace::root().join("registry.toml"))?, &arch))?;
+    for format in ["safetensors", "onnx"] {
         let file = out.join(format!("bossnet-digits.{format}"));
         let mut export = Command::new(&zoo);
-        export.arg("export").arg(&weights).arg(format!("--{format}")).args(["--quiet", "-o"]).arg(&file);
-        process::output(&mut export)?;
+        export.args(["export", "BossNet-Digits", "--quiet", "--registry"]).arg(&registry).arg(format!("--{format}"));
+        process::output(export.arg("--checkpoint").arg(&weights).arg("-o").arg(&file))?;
         let source = SourceFile::open(&file)?;
         println!("{format} = {{ bytes = {}, sha256 = \"{}\" }}", source.len(), sha256_of(&source)?);
     }
@@ -71,6 +73,19 @@ fn network(zoo: &Path, search: &Path) -> anyhow::Result<String> {
     let text = String::from_utf8(output.stdout)?;
     let (network, _) = text.trim().split_once("+base=").context("a network without a base width")?;
     Ok(format!("{network}+base={BASE}+classes=10"))
+}
+
+/// The registry with another architecture and input size of the network.
+fn told(registry: &str, arch: &str) -> String {
+    let (before, after) = registry.split_once("name = \"BossNet-Digits\"").unwrap_or((registry, ""));
+    let line = |line: &str| match line.split_once(" = ") {
+        Some(("arch", _)) => format!("arch = \"{arch}\""),
+        Some(("size", _)) => format!("size = {SIZE}"),
+        _ => line.to_owned(),
+    };
+    let (model, rest) = after.split_once("\n\n").unwrap_or((after, ""));
+    let model: Vec<String> = model.lines().map(line).collect();
+    format!("{before}name = \"BossNet-Digits\"{}\n\n{rest}", model.join("\n"))
 }
 
 /// The scores of the averaged weights after the last epoch.
