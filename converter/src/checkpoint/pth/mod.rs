@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bossnas_files::{AtomicFile, WriteError};
-use bossnas_model::weights::WeightsError;
+use bossnas_model::weights::{TensorInfo, WeightsError};
 
 pub use self::archive::Archive;
 pub use self::deit::{DeitAdamW, DeitCheckpoint, DeitOptimizer, DeitOptimizerKind, DeitSchedule, DeitSgd};
@@ -72,7 +72,7 @@ pub fn write_pth_to(out: impl Write, name: &str, object: &Value<'_>) -> Result<u
     archive.entry("byteorder", b"little")?;
     for (key, &(weights, name)) in pickled.storages.iter().enumerate() {
         let bytes = weights.bytes(name)?;
-        let needed = weights.info(name).and_then(|info| info.byte_len());
+        let needed = weights.info(name).and_then(TensorInfo::byte_len);
         if needed != Some(bytes.len()) {
             return Err(PthWriteError::Length { name: name.to_owned(), needed, found: bytes.len() });
         }

@@ -228,7 +228,9 @@ impl<'a> Pickler<'a> {
 
     fn tuple(&mut self, items: &'a [Value<'a>]) {
         let end = self.begin_tuple(items.len());
-        items.iter().for_each(|item| self.value(item));
+        for item in items {
+            self.value(item);
+        }
         self.end_tuple(end);
     }
 
@@ -329,7 +331,9 @@ impl<'a> Pickler<'a> {
     /// A tuple of numbers.
     fn extents(&mut self, extents: &[usize]) {
         let end = self.begin_tuple(extents.len());
-        extents.iter().for_each(|&extent| self.int(extent as i64));
+        for &extent in extents {
+            self.int(extent as i64);
+        }
         self.end_tuple(end);
     }
 
