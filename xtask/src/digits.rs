@@ -91,7 +91,7 @@ fn told(registry: &str, arch: &str) -> String {
 /// The scores of the averaged weights after the last epoch.
 fn last_epoch(run: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(run.join("log.jsonl"))?;
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = events.filter(|event| event["event"] == "epoch").last();
+    let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = events.rfind(|event| event["event"] == "epoch");
     last.map(|mut event| event["model_ema"].take()).context("the log has no epochs")
 }
