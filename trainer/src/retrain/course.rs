@@ -1,5 +1,6 @@
 //! The training itself: batches, epochs, evaluations, and a checkpoint wherever it may be asked to stop.
 
+use std::fmt::Write as _;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -534,7 +535,7 @@ impl<'a> Training<'a> {
         let mut said = format!("epoch {}/{}: loss {:.3}", epoch.epoch + 1, self.plan.config.epochs(), epoch.train_loss);
         for (name, scores) in [("model", epoch.model), ("model_ema", epoch.model_ema)] {
             let Some(scores) = scores else { continue };
-            said += &format!(", {name} {:.2} %", 100.0 * scores.top1);
+            let _ = write!(said, ", {name} {:.2} %", 100.0 * scores.top1);
             for (what, value) in [("top1", scores.top1), ("top5", scores.top5), ("loss", scores.loss)] {
                 self.events.scalar(&format!("{name}/{what}"), epoch.step, epoch.time, value)?;
             }

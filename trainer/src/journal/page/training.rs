@@ -37,13 +37,16 @@ pub(crate) fn losses<B: Batch>(
     Curve { title: "Loss", axis: Axis::linear("loss"), lines, band, caption }.draw(page, marks)
 }
 
+/// A quantity of batches: a title, the axis, how a batch says it, and a caption.
+pub(crate) type Quantity<'a, B> = (&'a str, &'a str, fn(&B) -> f64, &'a str);
+
 /// Curves of what training is done with: the learning rate, further ones by their titles and axes, and the scale of the loss.
 pub(crate) fn rates<B: Batch>(
     page: &mut Page,
     steps: &[&B],
     marks: &[Milestone],
     caption: &str,
-    further: &[(&str, &str, fn(&B) -> f64, &str)],
+    further: &[Quantity<'_, B>],
 ) -> Result<(), JournalError> {
     let mut draw = |title: &str, axis: Axis, pieces, caption: &str| {
         let lines = vec![Line { name: title.into(), pieces }];

@@ -154,7 +154,7 @@ fn state(run: &Run) -> String {
 /// What the run is, and how far it is.
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let mut facts = vec![("state", state(run))];
-    let done = run.events.last().map_or(0, |event| event.step());
+    let done = run.events.last().map_or(0, crate::journal::log::Event::step);
     let mut version = None;
     for event in &run.events {
         if let Event::Start { version: program, arch, recipe, data_set, images: [train, test], epochs, steps, .. } =
@@ -235,7 +235,7 @@ fn table(epochs: &[&Epoch]) -> Table {
     ]);
     let every = epochs.len().div_ceil(ROWS).max(1);
     for (place, epoch) in epochs.iter().enumerate() {
-        if (epochs.len() - 1 - place) % every != 0 {
+        if !(epochs.len() - 1 - place).is_multiple_of(every) {
             continue;
         }
         let cells = |scores: Option<Scores>| {

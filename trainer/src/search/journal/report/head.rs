@@ -50,7 +50,7 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
     if let Some(start) = run.start() {
         facts.push(("space", start.space.to_owned()));
         facts.push(("rules", rules(start.rules)));
-        let done = run.events.last().map_or(0, |event| event.step());
+        let done = run.events.last().map_or(0, crate::journal::log::Event::step);
         facts.push(("steps", format!("{} of {}", units::grouped(done), units::grouped(start.steps))));
     }
     facts.extend(run.config.as_deref().and_then(seed).map(|seed| ("seed", seed)));
