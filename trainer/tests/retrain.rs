@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bossnas_converter::checkpoint::{Checkpoint, Choice, StateDictName};
+use bossnas_data::dataset::{DataSet, Split};
 use bossnas_model::random::splitmix64;
 use bossnas_model::weights::Weights as _;
 use bossnas_testkit::deit;
@@ -118,7 +119,7 @@ fn last_step(log: &Path) -> u64 {
 fn kill_at(mut child: Child, log: &Path, step: u64) -> bool {
     let begun = Instant::now();
     while last_step(log) < step {
-        assert!(begun.elapsed() < Duration::from_secs(300), "the run does not get to step {step}");
+        assert!(begun.elapsed() < Duration::from_mins(5), "the run does not get to step {step}");
         if child.try_wait().unwrap().is_some() {
             return false;
         }
@@ -257,6 +258,57 @@ fn the_other_layout_holds_the_same(place: &Place) {
             let theirs = optimizer.tensors.bytes(&format!("{number}.{theirs}")).unwrap();
             assert_eq!(theirs, rest.bytes(&format!("optimizer.{ours}.{parameter}")).unwrap(), "{parameter}");
         }
+    }
+}
+
+/// Names the interpreter of the environment that `cargo xtask setup --peers` makes; `cargo xtask test` sets it.
+const PYTHON_VARIABLE: &str = "BOSSNAS_PEERS_PYTHON";
+
+#[test]
+fn pytorch_reads_a_checkpoint_in_deits_layout_and_goes_on() {
+    let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
+        eprintln!("SKIPPED: there is no Python with PyTorch (`cargo xtask setup --peers` makes one)");
+        return;
+    };
+    for opt in ["adamw", "sgd"] {
+        let place = Place::new();
+        finished(&place.retrain("run", &["--opt", opt, "--lr", "0.01", "--max-steps", "10", "--save-pth"]));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers/check_pth.py");
+        let arch = format!("{ARCH}+classes=10");
+        let output =
+            Command::new(&python).arg(script).arg(place.file("run/checkpoint.pth")).arg(arch).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let digest = |bytes: &[u8]| {
+            let mut digest = bossnas_files::Sha256::new();
+            digest.update(bytes);
+            digest.finish().to_string()
+        };
+        for which in ["model", "model_ema"] {
+            let file = place.file("run").join(format!("last-{which}.safetensors"));
+            let ours = Checkpoint::open(file).unwrap().state_dict(Choice::Auto).unwrap();
+            assert_eq!(read[which].as_object().unwrap().len(), ours.names().len());
+            for name in ours.names() {
+                assert_eq!(read[which][name], digest(&ours.bytes(name).unwrap()), "{opt}: {which} {name}");
+            }
+        }
+        let rest = place.json("run/checkpoint.json")["optimizer"]["file"].as_str().unwrap().to_owned();
+        let rest = Checkpoint::open(place.file("run").join(rest)).unwrap().state_dict(Choice::Auto).unwrap();
+        let kept = match opt {
+            "adamw" => &[("exp_avg", "mean"), ("exp_avg_sq", "square")][..],
+            _ => &[("momentum_buffer", "momentum")],
+        };
+        for (theirs, ours) in kept {
+            let ours = rest.bytes(&format!("optimizer.{ours}.conv1.weight")).unwrap();
+            assert_eq!(read["state"][theirs], digest(&ours), "{opt}: {theirs}");
+        }
+        assert_eq!(read["steps"], if opt == "adamw" { Value::from(3.0) } else { Value::Null });
+        assert_eq!(read["decays"], serde_json::json!([0.0, 0.05]));
+        assert_eq!((read["epoch"].as_u64(), read["warmup"].as_u64()), (Some(1), Some(1)));
+        assert_eq!((read["input_size"].as_u64(), read["data_set"].as_str()), (Some(32), Some("digits")));
+        let rate = place.events("run", "epoch")[1]["lr"].as_f64().unwrap();
+        assert_eq!(read["rates"], serde_json::json!([rate, rate]));
+        assert_eq!(read["goes_on"], true);
     }
 }
 
@@ -459,6 +511,71 @@ fn what_cannot_be_is_refused_with_its_reason() {
 fn with_run(more: &[&'static str]) -> Vec<&'static str> {
     let arguments = ["retrain", "--arch", ARCH, "--data-set", "digits", "--recipe", "recipe.toml", "--out", "run"];
     [&arguments[..], more].concat()
+}
+
+/// `bossnas-zoo`, where a test is told of it.
+fn zoo() -> Option<std::ffi::OsString> {
+    let zoo = std::env::var_os("BOSSNAS_ZOO");
+    if zoo.is_none() {
+        assert!(std::env::var_os("BOSSNAS_STRICT").is_none(), "$BOSSNAS_ZOO names no program");
+        eprintln!("SKIPPED: $BOSSNAS_ZOO names no program");
+    }
+    zoo
+}
+
+#[test]
+fn what_is_counted_here_is_what_the_zoo_counts_of_the_exported_file() {
+    let Some(zoo) = zoo() else { return };
+    let place = Place::new();
+    finished(&place.retrain("run", &[]));
+    // The same images as files, since that is what the zoo reads.
+    let digits = DataSet::digits_of(Split::Test);
+    for index in 0..digits.len() {
+        let sample = digits.sample(index).unwrap();
+        let folder = place.file(&format!("images/val/{}", sample.label));
+        fs::create_dir_all(&folder).unwrap();
+        let image = digits.load(index).unwrap();
+        let (width, height) = (image.width(), image.height());
+        let path = folder.join(format!("{index}.png"));
+        image::save_buffer(path, image.pixels(), width, height, image::ColorType::Rgb8).unwrap();
+    }
+    let judge = |arguments: &[&str]| -> Value {
+        let output = place.run(&[&["evaluate", "--json"], arguments].concat());
+        finished(&output);
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let of_digits = judge(&["--model", "run", "--data-set", "digits"]);
+    let of_files = judge(&["--model", "run", "--data", "images"]);
+    let names: Vec<&str> =
+        of_files["results"].as_array().unwrap().iter().map(|row| row["state_dict"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["model", "model_ema"]);
+    assert!(names[2].ends_with(", best"));
+    let epoch = place.events("run", "epoch").pop().unwrap();
+    for (row, which) in ["model", "model_ema"].into_iter().enumerate() {
+        for key in ["top1", "top5", "images"] {
+            assert_eq!(of_digits["results"][row][key], of_files["results"][row][key], "{which} {key}");
+            assert_eq!(of_digits["results"][row][key], epoch[which][key], "{which} {key} after the last epoch");
+        }
+        let losses = [&of_digits["results"][row]["loss"], &epoch[which]["loss"]].map(|loss| loss.as_f64().unwrap());
+        assert!((losses[0] - losses[1]).abs() < 1e-6 * losses[1], "{losses:?}");
+        let file = format!("run/last-{which}.safetensors");
+        let run = |arguments: &[&str]| {
+            let output = Command::new(&zoo).args(arguments).current_dir(place.0.path()).output().unwrap();
+            finished(&output);
+            output.stdout
+        };
+        run(&["export", &file, "-o", "network.onnx"]);
+        let counted: Value =
+            serde_json::from_slice(&run(&["eval", "network.onnx", "--data", "images/val", "--json"])).unwrap();
+        for key in ["top1", "top5"] {
+            assert_eq!(counted[key]["share"], of_files["results"][row][key], "{which} {key}");
+        }
+        assert_eq!(counted["images"], of_files["results"][row]["images"]);
+    }
+    // A folder of a run is its best weights.
+    let output =
+        Command::new(&zoo).args(["export", "run", "-o", "best.onnx"]).current_dir(place.0.path()).output().unwrap();
+    finished(&output);
 }
 
 #[test]

@@ -70,6 +70,9 @@ fn trainer(options: &Options, zoo: &Path) -> anyhow::Result<()> {
     if let Some(program) = program {
         test.env(program::TRAINER_VARIABLE, program);
     }
+    if let Ok(python) = peers::python() {
+        test.env(peers::PYTHON_VARIABLE, python);
+    }
     if options.strict {
         test.env(STRICT, "1");
     }

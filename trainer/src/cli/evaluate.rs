@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bossnas_converter::checkpoint::{Checkpoint, Notes, StateDict, StateDictName, check};
+use bossnas_converter::checkpoint::{Checkpoint, Choice, Notes, StateDict, StateDictName, check};
 use bossnas_data::DecodeOptions;
 use bossnas_data::classes::{self, Classes};
 use bossnas_data::dataset::inat::Category;
@@ -313,7 +313,7 @@ fn of_files(registry: &Registry, files: Vec<Stored>) -> anyhow::Result<Subjects>
         if known.is_none() {
             known = Some(network::of_weights(registry, &path, &checkpoint)?);
         }
-        all.push(Subject { name, weights: checkpoint.state_dict(Default::default())?, path });
+        all.push(Subject { name, weights: checkpoint.state_dict(Choice::default())?, path });
     }
     let known = known.ok_or_else(|| Failure::failed("there are no weights"))?;
     Ok(Subjects { network: known.network, notes: known.notes, registered: false, size: None, all })
@@ -328,7 +328,7 @@ fn of_checkpoint(args: &Args, registry: &Registry, path: &Path, console: Console
         // The option says what the weights do not.
         (Some(text), Err(_)) => {
             let network::Network { mut network, .. } = network::to_train(text, console)?;
-            let weights = checkpoint.state_dict(Default::default())?;
+            let weights = checkpoint.state_dict(Choice::default())?;
             let info = bossnas_model::weights::Weights::info(&weights, "fc.weight");
             if let Some(&classes) = info.and_then(|info| info.shape.first()) {
                 network.classes = classes;

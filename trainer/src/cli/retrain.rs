@@ -151,6 +151,9 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     let folder = Folder::open(&args.out).map_err(folder_failure)?;
     let present = folder.config().map_err(folder_failure)?;
     let Prepared { plan, images, start } = prepare(args, present, console)?;
+    if plan.config.threads > 0 {
+        tch::set_num_threads(plan.config.threads as i32);
+    }
     let saved = saved(args, &plan)?;
     folder.begin(&plan.config)?;
     let stop = Stop::on_signals().context("cannot listen for signals")?;
@@ -211,7 +214,7 @@ fn prepare(args: &Args, present: Option<Config>, console: Console) -> anyhow::Re
         Some(present) => agreed(present, &config, &args.out, "without options")?,
         None => config,
     };
-    let plan = Plan::new(config, &images).map_err(plan_failure)?;
+    let plan = Plan::new(config, &images).map_err(|error| plan_failure(&error))?;
     let schedule = plan.config.schedule();
     if schedule.base < schedule.smallest {
         console.warn(format_args!(
@@ -250,6 +253,7 @@ fn wanted(args: &Args, present: Option<&Config>) -> anyhow::Result<Config> {
         Some(OptimizerName::Sgd) => OptimizerKind::Sgd,
         None => config.optimizer.kind,
     };
+    config.threads = args.computing.threads.map_or(config.threads, |threads| threads as usize);
     config.precision = args.amp.map_or(config.precision, Into::into);
     config.seed = args.seed.unwrap_or(config.seed);
     let problems = config.problems();
@@ -408,7 +412,7 @@ pub(super) fn images_failure(error: DataSetError) -> anyhow::Error {
     }
 }
 
-fn plan_failure(error: PlanError) -> anyhow::Error {
+fn plan_failure(error: &PlanError) -> anyhow::Error {
     let failure = Failure::failed(error.to_string());
     match error {
         PlanError::Classes { .. } => failure.hint("--arch without +classes takes those of the images"),

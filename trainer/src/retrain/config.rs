@@ -10,7 +10,8 @@ use super::preset::Preset;
 use crate::optim::schedule::EpochRate;
 use crate::run::{Amp, Configuration};
 
-/// A retraining. Two runs of the same configuration on the same images, with the same number of threads, end in the same bytes.
+/// A retraining. Two runs of the same configuration on the same images end in the same bytes, on a machine of the same kind where the
+/// number of threads is not told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -26,6 +27,8 @@ pub struct Config {
     pub finetune: String,
     /// Decides everything random.
     pub seed: u64,
+    /// Threads of libtorch: another number gives other last digits. 0 for its own choice.
+    pub threads: usize,
     /// Number format of the network's products.
     pub precision: Amp,
     /// How the network is trained.
@@ -312,6 +315,7 @@ impl Configuration for Config {
         if let Err(error) = self.inat_category.parse::<Category>() {
             demand(false, "inat-category", &format!("is wrong: {error}"));
         }
+        demand(self.threads <= 1024, "threads", "is at most 1024");
         let is_digest = self.finetune.is_empty() || self.finetune.len() == 64;
         demand(is_digest, "finetune", "is a SHA-256, which --finetune sets");
         self.training.check(&mut demand);

@@ -47,6 +47,7 @@ impl Preset {
             inat_category: Category::default().name().to_owned(),
             finetune: String::new(),
             seed: 0,
+            threads: 0,
             precision: Amp::Off,
             training: Training {
                 epochs: 300,
@@ -87,6 +88,8 @@ impl Preset {
                     ema_warmup: true,
                     ..deit().training
                 },
+                // Small maps are not worth sharing among threads.
+                threads: 1,
                 evaluation: Evaluation { every: 1, batch_size: 64 },
                 images: Recipe::small(size.unwrap_or(32)),
                 mix: Mix::none(0.1),

@@ -8,8 +8,10 @@ mod export;
 mod fetch;
 mod measure;
 mod networks;
+mod retrain;
 mod search;
 mod torchvision;
+mod trainer;
 
 use clap::{Args, Subcommand};
 
@@ -38,6 +40,9 @@ enum What {
     Views(torchvision::Options),
     /// The inputs of a retraining on one core, beside torchvision and timm
     TrainingImages(torchvision::Options),
+    /// The retraining's step beside PyTorch's, in time and in losses: writes docs/experiments/retrain-curves.md (needs `--torch` and
+    /// `--peers`)
+    Retrain(retrain::Options),
     /// The search's training step beside PyTorch's, and rating beside the published way (needs `--torch` and `--peers`)
     Search(search::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
@@ -56,6 +61,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Images(options) => torchvision::run(&torchvision::IMAGES, options),
         What::Views(options) => torchvision::run(&torchvision::VIEWS, options),
         What::TrainingImages(options) => torchvision::run(&torchvision::TRAINING, options),
+        What::Retrain(options) => retrain::run(options),
         What::Search(options) => search::run(options),
         What::Measured(options) => measure::run(options),
     }

@@ -1,14 +1,12 @@
 //! The search's training step beside PyTorch's, and rating beside the published way of rating.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::Context as _;
-use bossnas_report::statistics::median;
 use clap::Args;
 
-use super::networks::peer::Peer;
-use crate::{peers, process, torch, workspace};
+use super::trainer::{bound, cpus, medians, program};
+use crate::{peers, workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -27,7 +25,7 @@ pub(crate) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
-    let ours = program()?;
+    let ours = program("step")?;
     let wants = |what: &str| options.only.as_deref().is_none_or(|only| only == what);
     if wants("steps") {
         let python = peers::python()?;
@@ -51,28 +49,6 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The benchmark of the trainer, built.
-fn program() -> anyhow::Result<PathBuf> {
-    torch::ready()?;
-    let mut build =
-        process::cargo(["bench", "--locked", "--package", "bossnas-trainer", "--bench", "step", "--no-run"]);
-    let output = build.args(["--message-format", "json"]).output().context("cannot start cargo")?;
-    anyhow::ensure!(output.status.success(), "the trainer's benchmark cannot be built");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut programs = messages.filter(|message| message["target"]["name"] == "step");
-    let program = programs.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.context("cargo does not say where the benchmark is")
-}
-
-fn bound(program: &Path, arguments: &[&str], threads: usize) -> Command {
-    let cpus: Vec<String> = (0..threads).map(|cpu| cpu.to_string()).collect();
-    let mut command = Command::new("taskset");
-    command.args(["-c", &cpus.join(",")]).arg(program).args(arguments).args(["--threads", &threads.to_string()]);
-    command.env("OMP_NUM_THREADS", threads.to_string()).env("GOMP_CPU_AFFINITY", cpus.join(" "));
-    command
-}
-
 fn step(
     ours: &Path,
     python: &Path,
@@ -81,25 +57,11 @@ fn step(
     threads: usize,
     rounds: usize,
 ) -> anyhow::Result<()> {
-    let mut times: [Vec<f64>; 2] = Default::default();
-    {
-        let peer = workspace::root().join("tests/peers/siamese_time.py").display().to_string();
-        let cpus = ["0", "0,1"][threads - 1];
-        let mut programs = [
-            Peer::of(bound(ours, &["--space", space, "--part", part], threads))?,
-            Peer::of(bound(
-                python,
-                &[&peer, "--space", space, "--images", "8", "--part", part, "--cpus", cpus],
-                threads,
-            ))?,
-        ];
-        for _ in 0..rounds {
-            for (program, times) in programs.iter_mut().zip(&mut times) {
-                times.extend(program.block()?);
-            }
-        }
-    }
-    let [a, b] = times.map(|times| median(&times).unwrap_or(f64::NAN));
+    let peer = workspace::root().join("tests/peers/siamese_time.py").display().to_string();
+    let ours = bound(ours, &["--space", space, "--part", part], threads);
+    let cpus = cpus(threads);
+    let arguments = [&peer, "--space", space, "--images", "8", "--part", part, "--cpus", &cpus];
+    let [a, b] = medians([ours, bound(python, &arguments, threads)], rounds)?;
     let ratio = a / b;
     println!("{space:9} {part:9} {threads} threads  ours {a:8.0} ms  PyTorch {b:8.0} ms  {ratio:.2} (limit {limit})");
     Ok(())

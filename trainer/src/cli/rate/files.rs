@@ -10,10 +10,11 @@ use bossnas_trainer::search::Rules;
 use bossnas_trainer::torch::{TorchError, from_f32};
 use tch::{Device, Tensor};
 
+use super::super::RulesName;
 use super::{Args, Subject, best_paths, load, stage};
 
 pub(super) fn subject(args: &Args) -> anyhow::Result<Subject> {
-    let rules = args.rules.map_or(Rules::corrected(), |name| name.rules());
+    let rules = args.rules.map_or(Rules::corrected(), RulesName::rules);
     // Without a run, clap asks for these.
     let needed = |name: &str| Failure::usage(format!("there is no {name} and no --run"));
     let name = args.space.as_deref().ok_or_else(|| needed("--space"))?;
