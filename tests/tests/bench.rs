@@ -135,7 +135,6 @@ fn all_scenarios_are_measured() {
 fn what_cannot_be_measured_is_said() {
     let folder = scratch();
     prepare(folder.path());
-    let _ = zoo(folder.path(), ["bench"]).failure(2, &["no model was fetched"]);
     let _ = zoo(folder.path(), ["bench", "missing.onnx"]).failure(1, &["missing.onnx"]);
     let _ = bench(folder.path(), &["--provider", "tract", "--precision", "bf16"])
         .failure(2, &["cannot be told to compute in bf16"]);

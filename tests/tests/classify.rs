@@ -35,18 +35,27 @@ fn photograph(folder: &Path) {
 fn the_demonstrations_network_says_what_the_demonstration_said() {
     let folder = scratch();
     let _ = zoo(folder.path(), ["demo", "-o", "demo"]).success();
-    let demo: Value = serde_json::from_slice(&fs::read(folder.path().join("demo/demo.json")).unwrap()).unwrap();
-    let model = "demo/bossnet-t0-224x224-bdyn.onnx";
-    let outcome = zoo(folder.path(), ["classify", model, "demo/flower.jpg", "--json"]).success();
+    let predictions = fs::read_to_string(folder.path().join("demo/predictions.csv")).unwrap();
+    let model = "demo/bossnet-digits.onnx";
+    let outcome = zoo(folder.path(), ["classify", model, "demo/digit.png", "--json"]).success();
     let classes = outcome.json("classify")["images"][0]["classes"].clone();
     assert_eq!(classes.as_array().map(Vec::len), Some(5));
-    let said = demo.to_string();
-    for class in classes.as_array().unwrap() {
-        assert!(said.contains(&format!("\"label\":{}", class["label"])), "{class} is missing in {said}");
-    }
-    assert!(outcome.stderr.contains("untrained"), "{}", outcome.stderr);
-    let text = zoo(folder.path(), ["classify", model, "demo/flower.jpg", "--top", "2"]).success().stdout;
+    // What is shown first was taken for what it is.
+    let (best, probability) = (classes[0]["label"].as_str().unwrap(), classes[0]["probability"].as_f64().unwrap());
+    let said = predictions.lines().filter_map(|line| line.split_once(&format!(",{best},{best},")));
+    let near = |text: &str| (text.parse::<f64>().unwrap() - probability).abs() < 1e-4;
+    assert!(said.clone().any(|(_, text)| near(text)), "{best} with {probability} is not in {predictions}");
+    let text = zoo(folder.path(), ["classify", model, "demo/digit.png", "--top", "2"]).success().stdout;
     assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[test]
+fn what_an_untrained_network_says_means_nothing_and_that_is_said() {
+    let folder = scratch();
+    photograph(folder.path());
+    let _ = zoo(folder.path(), ["export", small::ARCH, "--size", "32", "--seed", "5", "-o", "small.onnx"]).success();
+    let outcome = zoo(folder.path(), ["classify", "small.onnx", "flower.jpg"]).success();
+    assert!(outcome.stderr.contains("untrained (seed 5): what it says means nothing"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -90,11 +99,16 @@ fn a_file_of_others_needs_to_be_told() {
     assert!(label.starts_with("number "), "{label}");
     let _ = run(&["--size", "64"]).failure(2, &["takes images of 32x32"]);
     let _ = run(&["--std", "0,1,1"]).failure(2, &["above 0"]);
+    // The whole image, or a part: what is resized to decides.
+    let whole = run(&["--resize", "32", "--json"]).success().json("classify");
+    assert_ne!(probabilities(&whole), probabilities(&ours));
+    let _ = run(&["--resize", "31"]).failure(2, &["--resize 31x31 is smaller than the input, 32x32"]);
     let _ = run(&["--mean", "1,2"]).failure(2, &["three numbers"]);
     let _ = run(&["--labels", "none.txt"]).failure(1, &["none.txt", "does not exist"]);
     let _ = zoo(folder.path(), ["classify", "ours.onnx", "flower.jpg", "--size", "32"]).failure(2, &["says itself"]);
     let _ = zoo(folder.path(), ["classify", "ours.onnx", "none.jpg"]).failure(1, &["none.jpg"]);
-    let _ = zoo(folder.path(), ["classify", "ours.onnx"]).failure(2, &["IMAGE"]);
+    let _ = zoo(folder.path(), ["classify", "ours.onnx"]).failure(2, &["no IMAGE is given"]);
+    let _ = zoo(folder.path(), ["classify"]).failure(2, &["IMAGE"]);
 }
 
 #[test]

@@ -25,10 +25,10 @@ fn info_draws_the_network() {
 }
 
 #[test]
-fn list_names_the_five_published_models() {
+fn list_names_the_five_published_models_and_the_one_that_is_built_in() {
     let folder = scratch();
     let outcome = zoo(folder.path(), ["list"]).success();
-    for name in ["BossNet-T0-noSE", "BossNet-T0", "BossNet-T0@288", "BossNet-T1", "BossNet-T1@256"] {
+    for name in ["BossNet-T0-noSE", "BossNet-T0", "BossNet-T0@288", "BossNet-T1", "BossNet-T1@256", "BossNet-Digits"] {
         assert!(outcome.stdout.contains(name), "{}", outcome.stdout);
     }
     let _ = zoo(folder.path(), ["list", "--json"]).success().json("list");

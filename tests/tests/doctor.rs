@@ -25,7 +25,15 @@ fn doctor_says_what_is_there_what_is_missing_and_no_secret() {
 
     let folder = scratch();
     let text = zoo(folder.path(), ["doctor"]).success().stdout;
-    for part in ["bossnas-zoo 0.", "tract 0.", "5 models", "`bossnas-zoo fetch BossNet-T1`", "free", "certificates"] {
+    for part in [
+        "bossnas-zoo 0.",
+        "tract 0.",
+        "6 models",
+        "BossNet-Digits, UCI-Digits",
+        "`bossnas-zoo fetch BossNet-T1`",
+        "free",
+        "certificates",
+    ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
     let report = zoo(folder.path(), ["doctor", "--json"]).success().json("doctor");

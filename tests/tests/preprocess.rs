@@ -1,6 +1,7 @@
 //! `preprocess`: images become inputs as the published code makes them.
 
 use std::fs;
+use std::path::Path;
 
 use bossnas_tests::npy;
 use bossnas_tests::program::{files, scratch, zoo};
@@ -8,16 +9,23 @@ use bossnas_tests::program::{files, scratch, zoo};
 #[test]
 fn images_become_one_tensor_in_their_order() {
     let folder = scratch();
-    // The demonstration leaves a photograph and the input that its network read.
+    let photograph = "flower.jpg";
+    let asset = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo/assets").join(photograph);
+    fs::copy(asset, folder.path().join(photograph)).unwrap();
+    // The demonstration leaves a digit and the input that its network read.
     let _ = zoo(folder.path(), ["demo", "-o", "demo"]).success();
-    let photograph = "demo/flower.jpg";
     let run = |arguments: &[&str]| zoo(folder.path(), [&["preprocess"], arguments].concat());
 
     let one = run(&[photograph, "-o", "one.npy", "--json"]).success().json("preprocess");
     assert_eq!(one["shape"], serde_json::json!([1, 3, 224, 224]));
     assert_eq!(one["preprocessing"]["resize"], serde_json::json!([256, 256]));
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
-    assert_eq!(read("one.npy"), read("demo/flower-224x224.npy"));
+    for like in ["BossNet-Digits", "demo/bossnet-digits.onnx"] {
+        let digit = run(&["demo/digit.png", "-o", "digit.npy", "--like", like, "--json"]).success().json("preprocess");
+        // As a whole: nothing is cut off.
+        assert_eq!(digit["preprocessing"]["resize"], serde_json::json!([32, 32]));
+        assert_eq!(read("digit.npy"), read("demo/digit.npy"), "{like}");
+    }
 
     let _ = run(&[photograph, photograph, photograph, "-o", "three.npy"]).success();
     let (shape, values) = npy::read(&folder.path().join("three.npy"));
@@ -25,10 +33,8 @@ fn images_become_one_tensor_in_their_order() {
     let (_, one) = npy::read(&folder.path().join("one.npy"));
     assert!(values.chunks(one.len()).all(|image| image == one));
 
-    for (like, side) in [("T0@288", 288), ("demo/bossnet-t0-224x224-bdyn.onnx", 224)] {
-        let document = run(&[photograph, "-o", "like.npy", "--like", like, "--json"]).success().json("preprocess");
-        assert_eq!(document["shape"], serde_json::json!([1, 3, side, side]), "{like}");
-    }
+    let document = run(&[photograph, "-o", "like.npy", "--like", "T0@288", "--json"]).success().json("preprocess");
+    assert_eq!(document["shape"], serde_json::json!([1, 3, 288, 288]));
     let wide = run(&[photograph, "-o", "wide.npy", "--size", "96x160", "--json"]).success().json("preprocess");
     assert_eq!(wide["shape"], serde_json::json!([1, 3, 96, 160]));
 }

@@ -26,16 +26,48 @@ fn the_first_two_commands_are_the_ones_that_are_tested() {
 }
 
 #[test]
-fn the_demo_leaves_a_drawing_and_a_verified_network() {
+fn the_demo_leaves_a_drawing_a_verified_network_and_a_page() {
     let folder = scratch();
     let outcome = zoo(folder.path(), ["demo"]).success();
-    assert!(outcome.stdout.lines().count() > 3, "{}", outcome.stdout);
+    let text = &outcome.stdout;
+    for part in ["verified", "has never seen", "is \\ said", "of 359 right", "bossnas-zoo classify BossNet-Digits"] {
+        assert!(text.contains(part), "{part} is missing\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100 && line == line.trim_end()), "{text}");
     let left = files(folder.path());
     assert!(left.iter().all(|file| file.starts_with("bossnas-demo")), "{left:?}");
-    for extension in ["svg", "onnx"] {
+    for extension in ["svg", "onnx", "html", "png", "npy", "csv", "json"] {
         let found = left.iter().any(|file| Path::new(file).extension().is_some_and(|e| e == extension));
         assert!(found, "no .{extension}: {left:?}");
     }
+    let page = fs::read_to_string(folder.path().join("bossnas-demo/report.html")).unwrap();
+    assert!(page.contains("of 359 handwritten digits") && page.contains("<th scope=\"col\""), "{page}");
+}
+
+#[test]
+fn the_demo_says_in_json_what_eval_finds() {
+    let folder = scratch();
+    let demo = zoo(folder.path(), ["demo", "--json"]).success().json("demo");
+    assert_eq!((&demo["finished"], &demo["model"]), (&true.into(), &"BossNet-Digits".into()));
+    let error = demo["onnx"]["error"].as_f64().unwrap();
+    assert!(error <= demo["onnx"]["tolerance"].as_f64().unwrap());
+    let evaluated = zoo(folder.path(), ["eval", "bossnas-demo/bossnet-digits.onnx", "--data", "digits", "--json"]);
+    let evaluated = evaluated.success().json("eval");
+    let found = &demo["held_out"];
+    for (ours, theirs) in [("right", "right"), ("top1", "share"), ("low", "low"), ("high", "high")] {
+        assert_eq!(found[ours], evaluated["top1"][theirs], "{ours}");
+    }
+    let rows: Vec<Vec<u64>> = serde_json::from_value(found["confusion"].clone()).unwrap();
+    assert_eq!(rows.iter().flatten().sum::<u64>(), 359);
+    let right: u64 = rows.iter().enumerate().map(|(class, row)| row[class]).sum();
+    assert_eq!(found["right"], right);
+    for (class, row) in evaluated["classes"].as_array().unwrap().iter().zip(&rows) {
+        assert_eq!(class["images"], row.iter().sum::<u64>());
+    }
+    // The file is the one that is part of the program.
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/hub/assets/bossnet-digits/bossnet-digits.onnx");
+    let written = fs::read(folder.path().join("bossnas-demo/bossnet-digits.onnx")).unwrap();
+    assert!(written == fs::read(shipped).unwrap());
 }
 
 /// With a checkpoint of the published name and layout, and an image whose logits are known. The registry is the built-in one

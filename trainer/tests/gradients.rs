@@ -15,7 +15,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bossnas_model::graph::{Graph, Op, Orientation, Param, Role};
+use bossnas_model::graph::{Graph, GraphBuilder, Op, Orientation, Param, Role};
 use bossnas_model::space::Space;
 use bossnas_testkit::recipe::Bits;
 use bossnas_trainer::search::siamese::{Batch, Extent, Learner, Part, Side, StagePaths};
@@ -210,6 +210,40 @@ fn the_pooled_shortcut_is_no_other_computation() {
             output <= 1e-6 && buffers <= 1e-6 && gradients <= 1e-5,
             "{shape:?}: {output:?} {buffers:?} {gradients:?}"
         );
+    }
+}
+
+/// A convolution over a window, and its global average pool where `pooled`.
+fn window_conv(channels: usize, out: usize, padding: usize, pooled: bool) -> Graph {
+    let mut graph = GraphBuilder::default();
+    let image = graph.input("image", channels);
+    let side = 2 * padding + 1;
+    let weight = graph.param("conv.weight", &[out, channels, side, side], Role::ConvWeight);
+    let op = Op::Conv2d { weight, bias: None, stride: 1, padding, groups: 1 };
+    let map = graph.node("conv", op, &[image]);
+    let output = if pooled { graph.node("pool", Op::GlobalAvgPool, &[map]) } else { map };
+    graph.finish(&[output])
+}
+
+#[test]
+fn a_pool_behind_a_window_needs_no_map() {
+    // Maps that the window reaches over on one side, on both, and everywhere.
+    for (padding, h, w) in [(1, 7, 5), (1, 2, 3), (1, 1, 1), (2, 6, 3), (2, 1, 2), (3, 2, 2)] {
+        for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 1e-5)] {
+            let run = |pooled: bool| {
+                let network = module(&window_conv(3, 4, padding, pooled), Placement { kind, ..Placement::TRAINED });
+                let image = input("image", &[2, 3, h, w], kind).set_requires_grad(true);
+                let out = network.forward_one(&image, &mut Mode::eval()).unwrap();
+                let out = if pooled { out } else { out.mean_dim([2, 3].as_slice(), true, None) };
+                (&out * input("direction", &[2, 4, 1, 1], kind)).sum(kind).backward();
+                let weight = network.trained().next().unwrap().1.grad();
+                [numbers(&out), numbers(&image.grad()), numbers(&weight)]
+            };
+            for (ours, theirs) in run(true).iter().zip(&run(false)) {
+                let off = far(ours, theirs);
+                assert!(off <= tolerance, "padding {padding}, {h} x {w}, {kind:?}: {off:.1e} off");
+            }
+        }
     }
 }
 

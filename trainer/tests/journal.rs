@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use bossnas_trainer::journal::Log;
-use bossnas_trainer::search::journal::{Event, Rating, Reason, Step, report};
 use bossnas_trainer::search::Rules;
+use bossnas_trainer::search::journal::{Event, Rating, Reason, Step, report};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 

@@ -208,7 +208,9 @@ fn a_run_leaves_all_that_people_and_programs_look_at() {
     let report = fs::read_to_string(place.file("run/report.html")).unwrap();
     assert!(report.contains("The training is finished.") && report.matches("data:image/svg+xml").count() >= 8);
     let events = fs::read_dir(place.file("run")).unwrap().filter_map(Result::ok);
-    assert!(events.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("events.out.tfevents")));
+    assert!(
+        events.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("events.out.tfevents"))
+    );
 
     let checkpoint = place.json("run/checkpoint.json");
     assert_eq!(checkpoint["arch"], format!("{ARCH}+classes=10"));
@@ -334,7 +336,8 @@ fn when_the_disk_is_full_the_last_checkpoint_survives() {
     let place = Place::new();
     finished(&place.retrain("run", &["--max-steps", "3"]));
     let before = place.json("run/checkpoint.json");
-    let kilobytes = fs::metadata(place.file("run").join(before["optimizer"]["file"].as_str().unwrap())).unwrap().len() / 1024;
+    let kilobytes =
+        fs::metadata(place.file("run").join(before["optimizer"]["file"].as_str().unwrap())).unwrap().len() / 1024;
     let program = place.command("run", &["--max-steps", "7"]);
     let line = std::iter::once(program.get_program()).chain(program.get_args());
     let line: Vec<String> = line.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
@@ -398,9 +401,8 @@ fn what_cannot_be_is_refused_with_its_reason() {
             assert!(text.contains(part), "{arguments:?}: {part} in {text}");
         }
     };
-    let with = |more: &[&'static str]| -> Vec<&'static str> {
-        [&["retrain", "--arch", ARCH, "--out", "x"], more].concat()
-    };
+    let with =
+        |more: &[&'static str]| -> Vec<&'static str> { [&["retrain", "--arch", ARCH, "--out", "x"], more].concat() };
     refused(&["retrain", "--data-set", "digits", "--out", "x"], 2, &["no --arch"]);
     refused(&["retrain", "--arch", "BossNet-T9", "--data-set", "digits", "--out", "x"], 2, &["BossNet-T0"]);
     refused(&["retrain", "--arch", "nats-c10:74/64/5", "--data-set", "digits", "--out", "x"], 2, &["only HyTra"]);
@@ -416,8 +418,13 @@ fn what_cannot_be_is_refused_with_its_reason() {
     refused(&with(&["--data-set", "digits", "--resume", "maybe"]), 2, &["neither auto nor no nor a file"]);
     refused(&with(&["--data-set", "digits", "--resume", "recipe.toml"]), 1, &["recipe.toml"]);
     let arch = format!("{ARCH}+classes=7");
-    refused(&["retrain", "--arch", &arch, "--data-set", "digits", "--out", "x"], 1, &["7 classes", "of 10", "without +classes"]);
-    fs::write(place.file("bad.toml"), "recipe = \"small\"\nspeed = 1\n[training]\nepochs = 0\nbatch-size = \"many\"\n").unwrap();
+    refused(
+        &["retrain", "--arch", &arch, "--data-set", "digits", "--out", "x"],
+        1,
+        &["7 classes", "of 10", "without +classes"],
+    );
+    fs::write(place.file("bad.toml"), "recipe = \"small\"\nspeed = 1\n[training]\nepochs = 0\nbatch-size = \"many\"\n")
+        .unwrap();
     refused(
         &with(&["--data-set", "digits", "--recipe", "bad.toml"]),
         1,
@@ -440,7 +447,11 @@ fn what_cannot_be_is_refused_with_its_reason() {
         1,
         &["is not for bossnet:1/0/1/0", "missing", "--arch names the network"],
     );
-    refused(&["evaluate", "--model", "other", "--arch", ARCH, "--data-set", "digits"], 1, &["is not for bossnet:1/0/1/0"]);
+    refused(
+        &["evaluate", "--model", "other", "--arch", ARCH, "--data-set", "digits"],
+        1,
+        &["is not for bossnet:1/0/1/0"],
+    );
     refused(&["evaluate", "--model", "nothing.pth", "--data-set", "digits"], 2, &["nothing.pth"]);
     refused(&["evaluate", "--model", ARCH, "--data-set", "digits"], 2, &["no weights to judge"]);
     refused(&["evaluate", "--model", "other", "--data-set", "digits", "--input-size", "8"], 2, &["too small"]);

@@ -14,9 +14,7 @@ use bossnas_model::graph::{Graph, GraphBuilder, Op, Role};
 use bossnas_model::init::Initial;
 use bossnas_testkit::recipe;
 use bossnas_trainer::optim::{AdamW, Average, Optimizer, Sgd, clip, norm};
-use bossnas_trainer::retrain::{
-    Batch, Config, Learner, LrByEpoch, Preset, Regimen, Rules, Update, soft_cross_entropy,
-};
+use bossnas_trainer::retrain::{Batch, Config, Learner, LrByEpoch, Preset, Regimen, Rules, Update, soft_cross_entropy};
 use bossnas_trainer::torch::{Dropout, Mode, Module, Params, Precision, from_f32, to_f32};
 use small::{far, numbers, one_thread};
 use support::fixtures;
@@ -151,9 +149,8 @@ fn an_optimizer_goes_on_from_what_was_written_down() {
         };
         step(&mut whole, &parameters, 0);
         step(&mut whole, &parameters, 1);
-        let copies = parameters.each_ref().map(|(name, tensor)| {
-            (*name, tensor.detach().copy().set_requires_grad(true))
-        });
+        let copies =
+            parameters.each_ref().map(|(name, tensor)| (*name, tensor.detach().copy().set_requires_grad(true)));
         let written: Vec<(String, Tensor)> =
             whole.tensors().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
         let read = |name: &str| -> Result<Option<Tensor>, tch::TchError> {
@@ -249,8 +246,7 @@ fn the_average_follows_parameters_and_buffers() {
     let (images, targets) = (images(), labels());
     for warms_up in [false, true] {
         let decay = 0.9;
-        let mut learner =
-            learner(Regimen { average: Some(Average { decay }), average_warms_up: warms_up, ..PLAIN });
+        let mut learner = learner(Regimen { average: Some(Average { decay }), average_warms_up: warms_up, ..PLAIN });
         let all = |learner: &Learner, averages: bool| -> Vec<f64> {
             let params = if averages { learner.average().unwrap().1 } else { learner.params() };
             let floats = params.iter().filter(|(_, tensor)| tensor.kind() == Kind::Float);
@@ -276,9 +272,8 @@ fn the_average_follows_parameters_and_buffers() {
 fn what_is_dropped_depends_on_seed_and_batch_alone() {
     let (images, targets) = (images(), labels());
     let dropping = Regimen { drop_path: 0.9, dropout: 0.5, ..PLAIN };
-    let loss = |regimen: Regimen, number: u64| {
-        learner(regimen).accumulate(batch(&images, &targets, 1, number)).unwrap()
-    };
+    let loss =
+        |regimen: Regimen, number: u64| learner(regimen).accumulate(batch(&images, &targets, 1, number)).unwrap();
     assert_eq!(loss(dropping, 4), loss(dropping, 4));
     let others = [loss(dropping, 5), loss(Regimen { seed: 2, ..dropping }, 4), loss(PLAIN, 4)];
     assert!(others.iter().all(|other| *other != loss(dropping, 4)), "{others:?}");

@@ -168,10 +168,29 @@ fn a_run_leaves_all_that_people_look_at() {
     assert!(fs::read_to_string(place.file("run/ratings/path_rank_0.yml")).unwrap().starts_with("- !!python/tuple"));
     assert!(place.file("run/ratings/bestpath_3.yml").exists());
     let report = fs::read_to_string(place.file("run/report.html")).unwrap();
-    assert!(report.contains("data:image/svg+xml") && report.contains("finished"));
+    assert!(report.contains("data:image/svg+xml") && report.contains("<dd>finished</dd>"));
     let checkpoints = fs::read_dir(place.file("run")).unwrap().filter_map(Result::ok);
     let checkpoints = checkpoints.filter(|entry| entry.file_name().to_string_lossy().ends_with(".safetensors"));
     assert_eq!(checkpoints.count(), 1, "only the last one is kept");
+
+    // The weights are still those that the last stage was rated with; of stages before, targets go on following.
+    let again = |more: &[&str]| {
+        let arguments = ["rate", "--run", "run", "--stage", "3", "--threads", "1", "--json"];
+        let output = program(&[&arguments, more].concat()).current_dir(place.0.path()).output().unwrap();
+        finished(&output);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (same, other) = (again(&[]), again(&["--seed", "7"]));
+    let rating = place.json("run/ratings/stage-3.json");
+    assert_eq!((&same["order"], &same["best_paths"]), (&rating["order"], &rating["best_paths"]));
+    let far = |document: &Value| {
+        let scores = document["scores"].as_object().unwrap();
+        let off = |(path, score): (&String, &Value)| {
+            (score.as_f64().unwrap() - rating["scores"][path].as_f64().unwrap()).abs()
+        };
+        scores.iter().map(off).fold(0.0, f64::max)
+    };
+    assert!(far(&same) == 0.0 && far(&other) > 1e-4, "{} {}", far(&same), far(&other));
 
     // Nothing is left to do, and that is fine.
     let before = place.results("run");

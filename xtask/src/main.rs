@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod digits;
 mod examples;
 mod experiment;
 mod fuzz;
@@ -47,6 +48,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Measure the programs against the limits they are built to
     Bench(bench::Options),
+    /// Search, train and write the network that is part of the program
+    Digits(digits::Options),
     /// Whole searches that take minutes, and what they show
     Experiment(experiment::Options),
     /// Generate the Rust code for ONNX's messages from `converter/proto/onnx.proto`
@@ -71,6 +74,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::OnnxChecker(options) => onnx_checker::run(options),
         Command::Fuzz(options) => fuzz::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Digits(options) => digits::run(options),
         Command::Experiment(options) => experiment::run(options),
         Command::Proto(options) => proto::run(options),
     }

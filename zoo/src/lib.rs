@@ -9,6 +9,7 @@
 //! - [`bench`](mod@bench) measures how fast files run;
 //! - [`eval`] counts how often a file is right;
 //! - [`export`] turns an architecture and weights into a verified file;
+//! - [`embedded`] opens the networks that are part of the program;
 //! - [`fetch`] brings published files onto this machine, and is all that ever opens a connection;
 //! - [`images`] turns image files into what networks read;
 //! - [`score`](mod@score) runs a classifier on images;
@@ -20,6 +21,7 @@ pub mod bench;
 pub mod best;
 pub mod compare;
 pub mod demo;
+pub mod embedded;
 pub mod eval;
 pub mod export;
 pub mod fetch;

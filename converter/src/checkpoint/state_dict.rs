@@ -193,9 +193,8 @@ impl StateDict {
         which: StateDictName,
         tensors: Vec<Tensor>,
     ) -> Result<Self, Problem> {
-        let repeats = |tensor: &&Tensor| {
-            tensor.layout.elements() as u64 > tensor.place.len() / tensor.info.dtype.size() as u64
-        };
+        let repeats =
+            |tensor: &&Tensor| tensor.layout.elements() as u64 > tensor.place.len() / tensor.info.dtype.size() as u64;
         let expanded: u128 = tensors.iter().filter(repeats).map(|tensor| tensor.layout.elements() as u128).sum();
         if expanded > MAX_EXPANDED_TOTAL as u128 {
             return Err(Problem::Expansion { elements: expanded, limit: MAX_EXPANDED_TOTAL });

@@ -140,8 +140,7 @@ impl Metadata {
         let passes = need(PASSES)?.split(',').filter(|name| !name.is_empty());
         let passes = passes.map(Pass::from_name).collect::<Option<Vec<_>>>().ok_or_else(|| malformed(PASSES))?;
         let source = Source::parse(find)?;
-        let preprocessing =
-            preprocessing::of_text(need(PREPROCESSING)?).ok_or_else(|| malformed(PREPROCESSING))?;
+        let preprocessing = preprocessing::of_text(need(PREPROCESSING)?).ok_or_else(|| malformed(PREPROCESSING))?;
         let labels = find(LABELS)
             .map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| malformed(LABELS)))?;
         let digest = |key: &str| need(key)?.parse().map_err(|_| malformed(key));

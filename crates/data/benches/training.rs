@@ -10,8 +10,8 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bossnas_data::training::{Key, Recipe, input};
-use bossnas_data::{Limits, RgbImage, decode};
+use bossnas_data::training::{Key, Recipe, input, input_from};
+use bossnas_data::{DecodeOptions, RgbImage};
 
 /// Rounds of which the median counts.
 const ROUNDS: usize = 9;
@@ -49,8 +49,8 @@ fn main() {
     let mut out = vec![0.0; recipe.numbers()];
     let images = rate(files.len(), |epoch| {
         for (image, bytes) in (0..).zip(&files) {
-            let decoded = decode(black_box(bytes), Limits::default()).unwrap();
-            input(&decoded, &recipe, Key { seed: 1, epoch, image, occurrence: 0 }, &mut out).unwrap();
+            let key = Key { seed: 1, epoch, image, occurrence: 0 };
+            input_from(black_box(bytes), DecodeOptions::default(), &recipe, key, &mut out).unwrap();
             black_box(&mut out);
         }
     });

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::augment::check::RecipeError;
 use crate::dataset::{DataSet, DataSetError};
+use crate::decode::Top;
 use crate::{DecodeOptions, Error, RgbImage};
 
 /// How many samples are tried in the place of a broken one.
@@ -47,8 +48,14 @@ pub trait Augment: Debug + Send + Sync + 'static {
     /// Height and width of an input.
     fn size(&self) -> usize;
 
-    /// Makes one of the inputs: fills all of `out`, `[3, size, size]`.
-    fn augment(&self, image: &RgbImage, key: Key, input: usize, out: &mut [f32]) -> Result<(), Error>;
+    /// How many rows from the top are looked at, of an image of this height and width.
+    fn rows(&self, size: [u32; 2], _key: Key) -> u32 {
+        size[0]
+    }
+
+    /// Makes one of the inputs: fills all of `out`, `[3, size, size]`. The image may end below the [`rows`](Self::rows) that are
+    /// looked at; `size` is height and width of all of it.
+    fn augment(&self, image: &RgbImage, size: [u32; 2], key: Key, input: usize, out: &mut [f32]) -> Result<(), Error>;
 }
 
 /// How batches are made.
@@ -436,12 +443,13 @@ impl<A: Augment> Shared<A> {
         room: &mut [f32],
     ) -> Result<u32, DataSetError> {
         let sample = self.data.sample(index).ok_or(DataSetError::NoSample { index, len: self.data.len() })?;
-        let image: RgbImage = sample.decode(sample.read()?, self.options.decode)?;
         let (image_number, occurrence) = (wanted.index as u64, u64::from(wanted.occurrence));
         let key = Key { seed: self.seed, epoch: self.epoch, image: image_number, occurrence };
+        let rows = |size| self.recipe.rows(size, key);
+        let Top { image, size } = sample.decode_top(sample.read()?, self.options.decode, rows)?;
         for number in 0..self.recipe.inputs() {
             self.recipe
-                .augment(&image, key, number, room)
+                .augment(&image, size, key, number, room)
                 .map_err(|source| DataSetError::Image { name: sample.name(), source })?;
             self.put(work, row, number, room);
         }

@@ -41,6 +41,9 @@ pub enum Error {
     /// The file is damaged or uses something that the decoder does not know.
     #[error("can't decode the image: {0}")]
     Decode(#[source] ::image::ImageError),
+    /// The image cannot be written.
+    #[error("can't encode the image: {0}")]
+    Encode(#[source] ::image::ImageError),
     /// libjpeg refuses the file.
     #[error("can't decode the JPEG file: {reason}")]
     Jpeg {

@@ -15,6 +15,7 @@ pub mod batches;
 pub mod classes;
 pub mod dataset;
 mod decode;
+mod encode;
 mod error;
 mod image;
 pub mod loader;
@@ -27,6 +28,7 @@ pub mod transform;
 pub mod views;
 
 pub use decode::{DecodeOptions, JpegDecoder, Limits, decode, decode_with, jpeg_decoder};
+pub use encode::encode_png;
 pub use error::Error;
 pub use image::RgbImage;
 pub use orientation::Orientation;

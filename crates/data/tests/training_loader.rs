@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bossnas_data::DecodeOptions;
 use bossnas_data::dataset::{DataSet, DataSetError, Split};
 use bossnas_data::training::{
-    Key, Recipe, RepeatRule, TrainingBatch, TrainingLoader, TrainingLoaderOptions, input, repeated,
+    Crop, Key, Recipe, RepeatRule, TrainingBatch, TrainingLoader, TrainingLoaderOptions, input, input_from, repeated,
 };
 use proptest::prelude::*;
 
@@ -99,6 +99,49 @@ fn what_cannot_be_is_refused_before_anything_starts() {
     assert!(error.contains("size 0") && error.contains("flip 2"), "{error}");
     let huge = start(vec![vec![0; 1 << 24]], Recipe::deit(4096)).unwrap_err();
     assert!(matches!(huge, DataSetError::BatchMemory { inputs: 1, .. }), "{huge}");
+}
+
+/// A photograph of the repository.
+const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../zoo/assets/flower.jpg");
+
+#[test]
+fn inputs_of_a_file_are_those_of_its_whole_image() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list"), format!("{PHOTOGRAPH} 3\n")).unwrap();
+    let data = Arc::new(DataSet::open(folder.path().join("list")).unwrap());
+    let image = data.load(0).unwrap();
+    for recipe in [Recipe::deit(48), Recipe::small(24), Recipe { crop: Crop::Whole, ..Recipe::deit(33) }] {
+        let mut expected = vec![0.0; recipe.numbers()];
+        let batches = vec![vec![0; 12]];
+        let mut loader =
+            TrainingLoader::start(Arc::clone(&data), batches, recipe.clone(), 2, 7, options(2, 1)).unwrap();
+        let batch = loader.next().unwrap().unwrap();
+        for (occurrence, ours) in (0..).zip(batch.values.chunks(expected.len())) {
+            let key = Key { seed: 2, epoch: 7, image: 0, occurrence };
+            input(&image, &recipe, key, &mut expected).unwrap();
+            assert!(ours == expected);
+            let bytes = std::fs::read(PHOTOGRAPH).unwrap();
+            input_from(&bytes, DecodeOptions::default(), &recipe, key, &mut expected).unwrap();
+            assert!(ours == expected);
+        }
+        assert_eq!(batch.labels, [3; 12]);
+    }
+}
+
+#[test]
+fn an_image_that_is_turned_is_seen_as_it_stands() {
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/orientation_6.jpg")).unwrap();
+    let recipe = Recipe::deit(40);
+    let (mut ours, mut expected) = (vec![0.0; recipe.numbers()], vec![0.0; recipe.numbers()]);
+    for decode in [DecodeOptions { exif: true, ..DecodeOptions::default() }, DecodeOptions::default()] {
+        let image = bossnas_data::decode_with(&bytes, decode).unwrap();
+        for number in 0..20 {
+            let key = Key { seed: 2, epoch: 7, image: number, occurrence: 0 };
+            input_from(&bytes, decode, &recipe, key, &mut ours).unwrap();
+            input(&image, &recipe, key, &mut expected).unwrap();
+            assert!(ours == expected);
+        }
+    }
 }
 
 proptest! {

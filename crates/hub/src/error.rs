@@ -1,7 +1,11 @@
 //! Everything that can be wrong with a registry.
 
+use std::ops::RangeInclusive;
+
 use bossnas_files::ReadError;
 use bossnas_model::arch::ParseError;
+
+use crate::Embedded;
 
 /// Why a registry cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,15 +68,17 @@ pub enum Problem {
         limit: usize,
     },
     /// A layout that is not known.
-    #[error("`{}` is no layout, expected cifar10, cifar100 or rank-files", .0.escape_debug())]
+    #[error("`{}` is no layout, expected cifar10, cifar100, rank-files or digits", .0.escape_debug())]
     Layout(String),
     /// More or fewer files than the layout has.
-    #[error("a data set of layout {layout} with {count} files, expected {}", if *layout == "rank-files" { "1 to 1000" } else { "1" })]
+    #[error("a data set of layout {layout} with {count} files, expected {}", range(expected))]
     Files {
         /// The layout.
         layout: &'static str,
         /// How many files there are.
         count: usize,
+        /// How many there may be.
+        expected: RangeInclusive<usize>,
     },
     /// An address that is not a plain https one.
     #[error("`{}` is no address of a file: {why}", url.escape_debug())]
@@ -109,4 +115,36 @@ pub enum Problem {
     /// A checkpoint that is not listed.
     #[error("there is no checkpoint `{}`", .0.escape_debug())]
     NoCheckpoint(String),
+    /// Embedded weights that are not listed.
+    #[error("there is no [[embedded]] `{}`", .0.escape_debug())]
+    NoEmbedded(String),
+    /// Embedded weights that the program does not have.
+    #[error("`{}` is no part of this program, which has {}", .0.escape_debug(), Embedded::names().collect::<Vec<_>>().join(", "))]
+    NotCompiledIn(String),
+    /// A data set that is not listed.
+    #[error("there is no data set `{}`", .0.escape_debug())]
+    NoDataSet(String),
+    /// A model with no weights, or with two.
+    #[error("the model `{}` has {} `checkpoint` {} `embedded`, expected one of them", model.escape_debug(),
+            if *both { "both" } else { "neither" }, if *both { "and" } else { "nor" })]
+    Weights {
+        /// The model.
+        model: String,
+        /// Whether it has both.
+        both: bool,
+    },
+    /// More or fewer names than the architecture has classes.
+    #[error("{count} names for the {classes} classes of the architecture")]
+    Classes {
+        /// How many names there are.
+        count: usize,
+        /// How many there should be.
+        classes: usize,
+    },
+}
+
+/// `1 to 1000`, or `1`.
+fn range(range: &RangeInclusive<usize>) -> String {
+    let (first, last) = (range.start(), range.end());
+    if first == last { first.to_string() } else { format!("{first} to {last}") }
 }

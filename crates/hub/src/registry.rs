@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bossnas_files::{Digest, SourceFile};
 use bossnas_model::arch::Architecture;
+use bossnas_model::preprocess::Preprocessing;
 use url::Url;
 
-use crate::{RegistryError, parse};
+use crate::{Embedded, RegistryError, parse};
 
 const BUILT_IN: &str = include_str!("../../../registry.toml");
 
@@ -70,10 +71,12 @@ pub enum Layout {
     Cifar100,
     /// Ratings of paths and accuracies, as YAML.
     RankFiles,
+    /// The handwritten digits that are part of the program: there is no file.
+    Digits,
 }
 
 impl Layout {
-    pub(crate) const ALL: [Self; 3] = [Self::Cifar10, Self::Cifar100, Self::RankFiles];
+    pub(crate) const ALL: [Self; 4] = [Self::Cifar10, Self::Cifar100, Self::RankFiles, Self::Digits];
 
     /// The name in registries.
     pub const fn name(self) -> &'static str {
@@ -81,6 +84,7 @@ impl Layout {
             Self::Cifar10 => "cifar10",
             Self::Cifar100 => "cifar100",
             Self::RankFiles => "rank-files",
+            Self::Digits => "digits",
         }
     }
 
@@ -88,7 +92,15 @@ impl Layout {
     pub const fn is_archive(self) -> bool {
         match self {
             Self::Cifar10 | Self::Cifar100 => true,
-            Self::RankFiles => false,
+            Self::RankFiles | Self::Digits => false,
+        }
+    }
+
+    /// Whether it is part of the program, so that there is nothing to fetch.
+    pub const fn is_embedded(self) -> bool {
+        match self {
+            Self::Digits => true,
+            Self::Cifar10 | Self::Cifar100 | Self::RankFiles => false,
         }
     }
 }
@@ -106,7 +118,7 @@ pub struct DataSet {
     pub source: String,
     /// What its publisher says about its licence.
     pub licence: String,
-    /// Its files; of an archive exactly one.
+    /// Its files; of an archive exactly one, of one that is part of the program none.
     pub files: Vec<RemoteFile>,
 }
 
@@ -117,11 +129,13 @@ impl DataSet {
     }
 }
 
-/// What can be fetched.
+/// What can be fetched, or need not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry<'r> {
     /// The weights of one or more models.
     Checkpoint(&'r Checkpoint),
+    /// The weights of one or more models, which are part of the program.
+    Embedded(&'r Embedded),
     /// A data set.
     DataSet(&'r DataSet),
 }
@@ -129,14 +143,16 @@ pub enum Entry<'r> {
 /// Figures that were published for a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {
-    /// Top-1 accuracy on ImageNet's validation set, in per cent.
+    /// Top-1 accuracy, in per cent.
     pub top1: f64,
     /// Top-5 accuracy, in per cent.
     pub top5: f64,
+    /// The data set on whose test part that is; `None` for ImageNet's validation set.
+    pub data_set: Option<String>,
     /// Multiply-adds of one image, as rounded in the source.
-    pub madds: u64,
+    pub madds: Option<u64>,
     /// Time of one step on the publisher's GPU, in milliseconds.
-    pub step_ms: f64,
+    pub step_ms: Option<f64>,
     /// Who says so.
     pub source: String,
 }
@@ -152,10 +168,23 @@ pub struct Model {
     pub arch: Architecture,
     /// Height and width of its input.
     pub size: usize,
-    /// Its weights, which other models may share.
-    pub checkpoint: Arc<Checkpoint>,
+    /// Its weights.
+    pub weights: ModelWeights,
+    /// How images are prepared for its size; `None` for what is usual for networks of its kind.
+    pub preprocessing: Option<Preprocessing>,
+    /// The names of its classes; `None` for ImageNet's.
+    pub classes: Option<Vec<String>>,
     /// What is known of it.
     pub published: Option<Published>,
+}
+
+/// Where the weights of a model are; other models may share them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelWeights {
+    /// In a file that is fetched.
+    Checkpoint(Arc<Checkpoint>),
+    /// In the program.
+    Embedded(Arc<Embedded>),
 }
 
 /// Everything with a name, in the order of the file.
@@ -169,6 +198,7 @@ pub struct Registry {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Contents {
     pub(crate) checkpoints: Vec<Arc<Checkpoint>>,
+    pub(crate) embedded: Vec<Arc<Embedded>>,
     pub(crate) models: Vec<Model>,
     pub(crate) data_sets: Vec<DataSet>,
 }
@@ -219,6 +249,11 @@ impl Registry {
         &self.contents.checkpoints
     }
 
+    /// The weights that are part of the program, also those that no model uses.
+    pub fn embedded(&self) -> &[Arc<Embedded>] {
+        &self.contents.embedded
+    }
+
     /// The data sets.
     pub fn data_sets(&self) -> &[DataSet] {
         &self.contents.data_sets
@@ -236,17 +271,26 @@ impl Registry {
 
     /// The models that use the checkpoint of that name.
     pub fn models_of(&self, checkpoint: &str) -> impl Iterator<Item = &Model> {
-        self.models().iter().filter(move |model| model.checkpoint.name == checkpoint)
+        self.models().iter().filter(move |model| model.checkpoint().is_some_and(|own| own.name == checkpoint))
+    }
+
+    /// The models that use the weights of that name in the program.
+    pub fn models_of_embedded(&self, embedded: &str) -> impl Iterator<Item = &Model> {
+        self.models().iter().filter(move |model| model.embedded().is_some_and(|own| own.name == embedded))
     }
 
     /// What can be fetched under a name, in any case: that of a data set, a model or a checkpoint, else that of a
-    /// checkpoint's file.
+    /// checkpoint's file. What is part of the program has such a name too.
     pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
         let name = name.trim();
         if let Some(set) = self.data_set(name) {
             return Some(Entry::DataSet(set));
         }
-        let name = self.find(name).map_or(name, |model| &model.checkpoint.name);
+        let name = match self.find(name).map(|model| &model.weights) {
+            Some(ModelWeights::Embedded(embedded)) => return Some(Entry::Embedded(embedded)),
+            Some(ModelWeights::Checkpoint(checkpoint)) => &checkpoint.name,
+            None => name,
+        };
         let called = |own: fn(&Checkpoint) -> &str| {
             self.checkpoints().iter().find(|checkpoint| own(checkpoint).eq_ignore_ascii_case(name))
         };
@@ -258,6 +302,11 @@ impl Registry {
     /// Models whose name or alias looks like `text`, the nearest first, at most three.
     pub fn nearest(&self, text: &str) -> Vec<&Model> {
         nearest(text, self.models().iter().map(|model| (model, model.names())))
+    }
+
+    /// Names of data sets that look like `text`, the nearest first, at most three.
+    pub fn nearest_data_sets(&self, text: &str) -> Vec<String> {
+        nearest(text, self.data_sets().iter().map(|set| (&set.name, set.names()))).into_iter().cloned().collect()
     }
 
     /// Names of models and data sets that look like `text`, the nearest first, at most three.
@@ -286,5 +335,37 @@ impl Model {
     /// Its name, then its aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    /// The file with its weights, if it is one that is fetched.
+    pub fn checkpoint(&self) -> Option<&Arc<Checkpoint>> {
+        match &self.weights {
+            ModelWeights::Checkpoint(checkpoint) => Some(checkpoint),
+            ModelWeights::Embedded(_) => None,
+        }
+    }
+
+    /// Its weights, if they are part of the program.
+    pub fn embedded(&self) -> Option<&Arc<Embedded>> {
+        match &self.weights {
+            ModelWeights::Checkpoint(_) => None,
+            ModelWeights::Embedded(embedded) => Some(embedded),
+        }
+    }
+
+    /// The licence of its weights, or what is known of it.
+    pub fn licence(&self) -> &str {
+        match &self.weights {
+            ModelWeights::Checkpoint(checkpoint) => &checkpoint.licence,
+            ModelWeights::Embedded(embedded) => &embedded.licence,
+        }
+    }
+
+    /// How images are prepared for an input of `size` (height, width).
+    pub fn preprocessing_at(&self, size: [usize; 2]) -> Preprocessing {
+        match &self.preprocessing {
+            Some(own) => own.at(size),
+            None => Preprocessing::of(&self.arch, size),
+        }
     }
 }

@@ -21,7 +21,7 @@ use bossnas_trainer::torch::{Module, Params, Placement};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::network;
+use super::network::{self, Stored};
 use super::retrain::images_failure;
 use super::running::{AmpName, Computing};
 
@@ -64,7 +64,12 @@ pub(crate) struct Args {
     /// Which part of the images
     #[arg(long, value_name = "test|train", default_value = "test", hide_possible_values = true)]
     split: SplitName,
-    #[arg(long, value_name = "WHICH", hide_possible_values = true, help = "Only this state dict: model or model_ema [default: both]")]
+    #[arg(
+        long,
+        value_name = "WHICH",
+        hide_possible_values = true,
+        help = "Only this state dict: model or model_ema [default: both]"
+    )]
     state_dict: Option<StateDictArg>,
     /// Height and width of the input [default: what the file says, else 224]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -73,7 +78,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch_size: u32,
     /// Mixed precision
-    #[arg(long, value_name = "FORMAT", default_value = "off", hide_possible_values = true, help = "Mixed precision: off, bf16 or fp16")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "off",
+        hide_possible_values = true,
+        help = "Mixed precision: off, bf16 or fp16"
+    )]
     amp: AmpName,
     /// Print one JSON document
     #[arg(long)]
@@ -237,7 +248,7 @@ fn subjects(args: &Args, console: Console) -> anyhow::Result<Subjects> {
         Some(files) => of_files(&registry, files)?,
         None => match resolve(&registry, &args.model) {
             Ok(Resolved::Registered(model)) => {
-                let mut subjects = of_files(&registry, network::fetched(model)?)?;
+                let mut subjects = of_files(&registry, network::stored(model)?)?;
                 subjects.registered = true;
                 subjects.size = Some(model.size);
                 subjects
@@ -272,14 +283,11 @@ fn subjects(args: &Args, console: Console) -> anyhow::Result<Subjects> {
 }
 
 /// The files of weights in the folder of a retraining: the last epoch's, and the best.
-fn of_run(run: &Path) -> anyhow::Result<Option<Vec<(String, PathBuf)>>> {
+fn of_run(run: &Path) -> anyhow::Result<Option<Vec<Stored>>> {
     if !run.is_dir() {
         return Ok(None);
     }
-    let named = [
-        ("model", "last-model.safetensors"),
-        ("model_ema", "last-model_ema.safetensors"),
-    ];
+    let named = [("model", "last-model.safetensors"), ("model_ema", "last-model_ema.safetensors")];
     let files = named.into_iter().map(|(name, file)| (name.to_owned(), run.join(file)));
     let mut files: Vec<(String, PathBuf)> = files.filter(|(_, path)| path.is_file()).collect();
     if files.is_empty() {
@@ -294,15 +302,14 @@ fn of_run(run: &Path) -> anyhow::Result<Option<Vec<(String, PathBuf)>>> {
         };
         files.push((format!("{of}, best"), best));
     }
-    Ok(Some(files))
+    files.into_iter().map(|(name, path)| Stored::open(name, path)).collect::<anyhow::Result<_>>().map(Some)
 }
 
 /// One state dict a file, all of the same network.
-fn of_files(registry: &Registry, files: Vec<(String, PathBuf)>) -> anyhow::Result<Subjects> {
+fn of_files(registry: &Registry, files: Vec<Stored>) -> anyhow::Result<Subjects> {
     let mut known = None;
     let mut all = Vec::new();
-    for (name, path) in files {
-        let checkpoint = Checkpoint::open(&path)?;
+    for Stored { name, path, checkpoint } in files {
         if known.is_none() {
             known = Some(network::of_weights(registry, &path, &checkpoint)?);
         }

@@ -35,7 +35,9 @@ pub(super) fn to_train(text: &str, console: Console) -> anyhow::Result<Network> 
             let file = run.join("arch.json");
             if !file.is_file() {
                 let message = format!("`{}` has not found an architecture yet", run.display());
-                return Err(Failure::failed(message).hint("a search writes arch.json when all stages are decided").into());
+                return Err(Failure::failed(message)
+                    .hint("a search writes arch.json when all stages are decided")
+                    .into());
             }
             let arch = arch_file(&file)?;
             to_bossnet(arch, false, console)
@@ -80,7 +82,8 @@ fn find<'r>(registry: &'r Registry, text: &str) -> Result<Resolved<'r>, Failure>
             ResolveError::Architecture { .. } | ResolveError::Unknown { .. } => Failure::usage(error.to_string()),
         };
         if near.is_empty() {
-            return failure.hint("a MODEL is a file, the folder of a run, a name such as BossNet-T0, or an architecture");
+            return failure
+                .hint("a MODEL is a file, the folder of a run, a name such as BossNet-T0, or an architecture");
         }
         failure.hint(format!("did you mean {near}?"))
     })
@@ -115,9 +118,8 @@ pub(super) fn of_weights(registry: &Registry, path: &Path, checkpoint: &Checkpoi
     if let Some(Architecture::BossNet(network)) = notes.network(&weights) {
         return Ok(Known { network, notes, model: None, assumed: Vec::new() });
     }
-    let Recognised { candidates, no_trace } = recognise(&weights).map_err(|error| {
-        Failure::failed(format!("cannot tell the network of `{}`: {error}", path.display()))
-    })?;
+    let Recognised { candidates, no_trace } = recognise(&weights)
+        .map_err(|error| Failure::failed(format!("cannot tell the network of `{}`: {error}", path.display())))?;
     let of = |net: &BossNet| {
         let is = |model: &&Model| model.arch == Architecture::BossNet(net.clone());
         registry.models().iter().find(is)
@@ -144,10 +146,38 @@ pub(super) fn of_weights(registry: &Registry, path: &Path, checkpoint: &Checkpoi
     }
 }
 
+/// A state dict that is a file, or a part of the program.
+pub(super) struct Stored {
+    /// What the state dict is called.
+    pub(super) name: String,
+    /// Where it is, for people where it is part of the program.
+    pub(super) path: PathBuf,
+    /// Its weights.
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl Stored {
+    /// A state dict in a file.
+    pub(super) fn open(name: String, path: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self { checkpoint: Checkpoint::open(&path)?, name, path })
+    }
+}
+
+/// The state dicts of a model that was fetched, or is part of the program.
+pub(super) fn stored(model: &Model) -> anyhow::Result<Vec<Stored>> {
+    if let Some(checkpoint) = model.checkpoint() {
+        return fetched(model, checkpoint)?.into_iter().map(|(name, path)| Stored::open(name, path)).collect();
+    }
+    let Some(embedded) = model.embedded() else { return Ok(Vec::new()) };
+    let path = PathBuf::from(format!("{}.safetensors", embedded.name));
+    let source = SourceFile::from_bytes(path.display().to_string(), embedded.safetensors()?);
+    Ok(vec![Stored { name: "model".to_owned(), path, checkpoint: Checkpoint::from_source(source)? }])
+}
+
 /// The files with the state dicts of a model that was fetched, by name.
-pub(super) fn fetched(model: &Model) -> anyhow::Result<Vec<(String, PathBuf)>> {
+fn fetched(model: &Model, checkpoint: &bossnas_hub::Checkpoint) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let cache = Cache::of_user()?;
-    let fetched: Option<Fetched> = cache.fetched_checkpoint(&cache.lock()?, &model.checkpoint);
+    let fetched: Option<Fetched> = cache.fetched_checkpoint(&cache.lock()?, checkpoint);
     let fetched = fetched.ok_or_else(|| {
         Failure::failed(format!("the weights of `{}` were not fetched", model.name))
             .hint(format!("`bossnas-zoo fetch {}` brings them", model.name))
@@ -161,8 +191,12 @@ pub(super) fn weights(text: &str) -> anyhow::Result<PathBuf> {
     match find(&registry, text)? {
         Resolved::File(path) => Ok(path),
         Resolved::Registered(model) => {
-            let files = fetched(model)?;
-            let first = files.into_iter().next();
+            let Some(checkpoint) = model.checkpoint() else {
+                let message = format!("the weights of `{}` are part of the program", model.name);
+                let hint = format!("`bossnas-zoo export {} --safetensors` writes them to a file", model.name);
+                return Err(Failure::usage(message).hint(hint).into());
+            };
+            let first = fetched(model, checkpoint)?.into_iter().next();
             first.map(|(_, path)| path).ok_or_else(|| Failure::failed(format!("`{text}` has no weights")).into())
         }
         Resolved::Run(_) | Resolved::Architecture(_) => {

@@ -10,7 +10,7 @@ use bossnas_hub::BEST_WEIGHTS;
 use bossnas_model::cost::cost;
 use bossnas_report::{Align, Console, Exit, Failure, Table, units};
 use bossnas_trainer::retrain::{
-    Beginning, Config, End, Images, Options, OptimizerKind, Outcome, PTH_NAME, Plan, PlanError, Preset, PthError,
+    Beginning, Config, End, Images, OptimizerKind, Options, Outcome, PTH_NAME, Plan, PlanError, Preset, PthError,
     RetrainError, Saved, Start, StartError, retrain,
 };
 use bossnas_trainer::run::{Configuration as _, Folder, Stop, Surroundings, read_config};
@@ -50,8 +50,11 @@ pub(crate) struct Args {
     /// The images
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    #[arg(long, value_name = "KIND",
-          help = "What the images are: imagenet, cifar10, cifar100, inat18, inat19, digits, mnist-csv or folder [default: as configured, else folder]")]
+    #[arg(
+        long,
+        value_name = "KIND",
+        help = "What the images are: imagenet, cifar10, cifar100, inat18, inat19, digits, mnist-csv or folder [default: as configured, else folder]"
+    )]
     data_set: Option<DataSetKind>,
     #[arg(
         long,
@@ -78,7 +81,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
     /// The optimizer
-    #[arg(long, value_name = "NAME", hide_possible_values = true, help = "The optimizer: adamw or sgd [default: as configured]")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        hide_possible_values = true,
+        help = "The optimizer: adamw or sgd [default: as configured]"
+    )]
     opt: Option<OptimizerName>,
     /// Whether a run goes on
     #[arg(
@@ -180,7 +188,9 @@ fn prepare(args: &Args, present: Option<Config>, console: Console) -> anyhow::Re
     }
     let Some(network) = config.network() else {
         let message = "there is no --arch to train";
-        return Err(Failure::usage(message).hint("BossNet-T0, an architecture, arch.json or the folder of a search").into());
+        return Err(Failure::usage(message)
+            .hint("BossNet-T0, an architecture, arch.json or the folder of a search")
+            .into());
     };
     let start = match &args.finetune {
         None => Start::drawn(&network, config.seed),
@@ -389,9 +399,7 @@ fn tell_end(outcome: &Outcome, out: &Path, console: Console) -> anyhow::Result<(
 
 pub(super) fn images_failure(error: DataSetError) -> anyhow::Error {
     match error {
-        DataSetError::NoPlace { .. } => {
-            Failure::usage(error.to_string()).hint("--data names where it lies").into()
-        }
+        DataSetError::NoPlace { .. } => Failure::usage(error.to_string()).hint("--data names where it lies").into(),
         DataSetError::NoUse { .. } => Failure::usage(error.to_string()).hint("leave --data out").into(),
         DataSetError::WrongKind { .. } => {
             Failure::failed(error.to_string()).hint("--data-set says what the images are").into()

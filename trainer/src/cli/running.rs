@@ -18,8 +18,8 @@ pub(super) struct Computing {
     pub(super) device: Device,
     /// Threads of libtorch; another number gives other last digits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1024),
-          help = "Threads of libtorch; another number gives other last digits [default: its own choice]")]
-    threads: Option<i32>,
+          help = "Threads of libtorch; another number gives other last digits [default: as configured, else its own choice]")]
+    pub(super) threads: Option<i32>,
     /// Threads that prepare images [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZero<usize>>,

@@ -112,6 +112,9 @@ pub(crate) fn run(args: &Args, console: Console) -> anyhow::Result<()> {
     }
     let folder = Folder::open(&args.out).map_err(folder_failure)?;
     let config = configuration(args, &folder)?;
+    if args.computing.threads.is_none() && config.threads > 0 {
+        tch::set_num_threads(config.threads as i32);
+    }
     let (plan, images) = prepare(config, args)?;
     let options = options(args, &plan, &folder)?;
     folder.begin(&plan.config)?;
@@ -139,6 +142,7 @@ fn wanted(args: &Args, name: &str) -> anyhow::Result<Config> {
         config.precision = amp.into();
     }
     config.seed = args.seed.unwrap_or(config.seed);
+    config.threads = args.computing.threads.map_or(config.threads, |threads| threads as usize);
     Ok(config)
 }
 

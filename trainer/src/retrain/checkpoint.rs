@@ -78,9 +78,8 @@ impl Files {
         let write = |part: &str, tensors: &dyn Weights, notes: &BTreeMap<String, String>| {
             TensorFile::write(folder, format!("{stem}.{part}.safetensors"), tensors, notes)
         };
-        let of_network = |which: Which, params: &Params| {
-            write(which.name(), &named(params)?, &notes(plan, labels, which).entries())
-        };
+        let of_network =
+            |which: Which, params: &Params| write(which.name(), &named(params)?, &notes(plan, labels, which).entries());
         let model_ema = learner.average().map(|(_, params)| of_network(Which::ModelEma, params)).transpose()?;
         Ok(Self {
             model: of_network(Which::Model, learner.params())?,

@@ -156,7 +156,8 @@ fn learner(
         Learner::new(&plan.graph, weights, average, optimizer(config), regimen(config), options.device)
     };
     if let Some(checkpoint) = checkpoint {
-        let missing = || CheckpointError::Document { path: folder.path().to_owned(), why: "it has no weights".to_owned() };
+        let missing =
+            || CheckpointError::Document { path: folder.path().to_owned(), why: "it has no weights".to_owned() };
         let weights = checkpoint.weights(folder.path(), Which::Model)?.ok_or_else(missing)?;
         let average = checkpoint.weights(folder.path(), Which::ModelEma)?;
         let mut learner = new(&weights, average.as_ref().map(|weights| weights as &dyn Weights))?;
@@ -360,7 +361,8 @@ impl<'a> Training<'a> {
         mixed.apply(&mut batch.values, n, 3, size, size)?;
         let device = self.options.device;
         let images = from_f32(&batch.values, &[n, 3, size, size], device).map_err(TorchError::from)?;
-        let targets = from_f32(&mixed.targets(&batch.labels, classes), &[n, classes], device).map_err(TorchError::from)?;
+        let targets =
+            from_f32(&mixed.targets(&batch.labels, classes), &[n, classes], device).map_err(TorchError::from)?;
         let accumulate = config.training.accumulate;
         let loss = learner.accumulate(Batch { images: &images, targets: &targets, accumulate, number: step })?;
         if !loss.is_finite() {
@@ -517,7 +519,8 @@ impl<'a> Training<'a> {
         };
         drop(bar);
         let images = examination.data.len();
-        let mut scores = examined.tallies.iter().map(|tally| tally.scores().ok_or(RetrainError::NothingToJudgeBy(images)));
+        let mut scores =
+            examined.tallies.iter().map(|tally| tally.scores().ok_or(RetrainError::NothingToJudgeBy(images)));
         let both = [scores.next().transpose()?, scores.next().transpose()?];
         drop(scores);
         for (index, error) in &examined.broken {
@@ -529,12 +532,7 @@ impl<'a> Training<'a> {
     }
 
     fn log_epoch(&mut self, epoch: Epoch) -> Result<(), RetrainError> {
-        let mut said = format!(
-            "epoch {}/{}: loss {:.3}",
-            epoch.epoch + 1,
-            self.plan.config.epochs(),
-            epoch.train_loss
-        );
+        let mut said = format!("epoch {}/{}: loss {:.3}", epoch.epoch + 1, self.plan.config.epochs(), epoch.train_loss);
         for (name, scores) in [("model", epoch.model), ("model_ema", epoch.model_ema)] {
             let Some(scores) = scores else { continue };
             said += &format!(", {name} {:.2} %", 100.0 * scores.top1);

@@ -90,7 +90,13 @@ pub(super) fn load(graph: &Graph, weights: &dyn Weights, placement: Placement) -
 }
 
 impl Averaged {
-    fn new(graph: &Graph, weights: &dyn Weights, model: &Params, decay: Average, device: Device) -> Result<Self, TorchError> {
+    fn new(
+        graph: &Graph,
+        weights: &dyn Weights,
+        model: &Params,
+        decay: Average,
+        device: Device,
+    ) -> Result<Self, TorchError> {
         let params = load(graph, weights, Placement { device, ..Placement::FIXED })?;
         let module = Module::bind(graph.clone(), &params, str::to_owned)?;
         let (averages, models) = graph
@@ -187,8 +193,7 @@ impl Learner {
     /// The first half of an [`update`](Self::update): the network by its optimizer.
     pub fn optimize(&mut self, lr: f64, tell_norm: bool) -> Result<Update, TorchError> {
         let trained = || self.params.iter().filter(|(_, tensor)| tensor.requires_grad());
-        let gradients: Vec<Tensor> =
-            trained().map(|(_, tensor)| tensor.grad()).filter(Tensor::defined).collect();
+        let gradients: Vec<Tensor> = trained().map(|(_, tensor)| tensor.grad()).filter(Tensor::defined).collect();
         let finite = self.scaler.as_mut().map_or(Ok(true), |scaler| scaler.unscale(&gradients))?;
         if !finite {
             drop(gradients);

@@ -33,9 +33,7 @@ mod start;
 mod state;
 
 pub use checkpoint::Checkpoint;
-pub use config::{
-    Config, Evaluation, LrByEpoch, OptimizerKind, OptimizerNumbers, RepeatedSamples, Rules, Training,
-};
+pub use config::{Config, Evaluation, LrByEpoch, OptimizerKind, OptimizerNumbers, RepeatedSamples, Rules, Training};
 pub use course::{Beginning, End, Options, Outcome, RetrainError, retrain};
 pub use images::{Images, open as open_images};
 pub use learner::{Batch, Learner, Regimen, Update};

@@ -217,7 +217,9 @@ impl Saved {
     pub(super) fn restore(&self, learner: &mut Learner) -> Result<(), PthError> {
         let (optimizer, params) = learner.optimizer_mut();
         let kind_matches = match optimizer {
-            Optimizer::AdamW(_) => self.optimizer.tensors.names().iter().all(|name| !name.ends_with(".momentum_buffer")),
+            Optimizer::AdamW(_) => {
+                self.optimizer.tensors.names().iter().all(|name| !name.ends_with(".momentum_buffer"))
+            }
             Optimizer::Sgd(_) => self.optimizer.tensors.names().iter().all(|name| !name.ends_with(".exp_avg")),
         };
         if !kind_matches {

@@ -13,7 +13,7 @@ use super::norm::NormTensors;
 use super::ops::{self, Window};
 use super::params::{Misfit, Misfits, Params};
 use super::plan::{Plan, Step};
-use super::pooled::pooled_norm;
+use super::pooled::{pooled_conv, pooled_norm};
 
 /// Why a network could not be bound or run.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +147,7 @@ impl Module {
                 }
                 Step::ConvNorm { conv, norm } => self.conv_norm(conv, norm, &mut values, mode)?,
                 Step::PooledNorm { conv, norm, pool } => self.pooled_norm([conv, norm, pool], &mut values, mode)?,
+                Step::PooledConv { conv, pool } => self.pooled_conv(conv, pool, &mut values, mode)?,
                 Step::ConvNormLinear { conv, norm, flatten, linear } => {
                     self.conv_norm_linear([conv, norm, flatten, linear], &mut values, mode)?;
                 }
@@ -406,6 +407,23 @@ impl Module {
         } else {
             let map = ops::conv2d(x, &weight, None, window)?;
             tensors.apply(&map, &mut mode.norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
+        };
+        self.put(pool, value, values);
+        Ok(())
+    }
+
+    fn pooled_conv(&self, conv: usize, pool: usize, values: &mut Values, mode: &Mode<'_>) -> Result<(), TchError> {
+        let Op::Conv2d { weight, stride, padding, groups, .. } = self.graph.nodes()[conv].op else {
+            return Err(TchError::Shape("a step that is no convolution".to_owned()));
+        };
+        let (x, weight) = (self.operand(conv, values)?, self.param(weight)?);
+        // Sums are for float32.
+        let value = match mode.precision {
+            Precision::Full => pooled_conv(x, &weight, padding as i64)?,
+            Precision::Bf16 | Precision::Fp16 => {
+                let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
+                ops::conv2d(x, &weight, None, window)?.f_mean_dim([2, 3].as_slice(), true, None)?
+            }
         };
         self.put(pool, value, values);
         Ok(())

@@ -43,6 +43,14 @@ pub(super) enum Step {
         /// The pool.
         pool: usize,
     },
+    /// A convolution that keeps the size of a map, and the global average pool that alone reads it: sums over the map, and one
+    /// product; see [`pooled`](super::pooled).
+    PooledConv {
+        /// The convolution.
+        conv: usize,
+        /// The pool.
+        pool: usize,
+    },
 }
 
 /// The steps of a graph, and what may be overwritten.
@@ -99,6 +107,7 @@ impl Step {
             Self::Node(node) | Self::Again { node, .. } => vec![node],
             Self::ConvNorm { conv, norm } => vec![conv, norm],
             Self::PooledNorm { conv, norm, pool } => vec![conv, norm, pool],
+            Self::PooledConv { conv, pool } => vec![conv, pool],
             Self::ConvNormLinear { conv, norm, flatten, linear } => vec![conv, norm, flatten, linear],
         }
     }
@@ -148,6 +157,11 @@ fn same_activation(graph: &Graph, index: usize) -> Option<usize> {
 fn step_at(graph: &Graph, reader: &[Option<usize>], conv: usize) -> Step {
     let nodes = graph.nodes();
     let Op::Conv2d { bias: None, .. } = nodes[conv].op else { return Step::Node(conv) };
+    if let Some(pool) = reader[conv].filter(|&index| matches!(nodes[index].op, Op::GlobalAvgPool))
+        && keeps_size(graph, &nodes[conv])
+    {
+        return Step::PooledConv { conv, pool };
+    }
     let Some(norm) = reader[conv].filter(|&index| matches!(nodes[index].op, Op::BatchNorm { .. })) else {
         return Step::Node(conv);
     };
@@ -164,6 +178,17 @@ fn step_at(graph: &Graph, reader: &[Option<usize>], conv: usize) -> Step {
             Step::ConvNormLinear { conv, norm, flatten, linear }
         }
         _ => Step::ConvNorm { conv, norm },
+    }
+}
+
+/// Whether a convolution of all channels has an output pixel for each input pixel, with a square window around it.
+fn keeps_size(graph: &Graph, conv: &Node) -> bool {
+    match conv.op {
+        Op::Conv2d { weight, stride: 1, padding, groups: 1, .. } => {
+            let side = 2 * padding + 1;
+            graph.param(weight).shape.ends_with(&[side, side])
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,10 @@
 //! The retraining of `tests/peers/retrain.py`, here: the same weights, images and labels.
 
-#![allow(dead_code, clippy::expect_used, reason = "shared by a test and a benchmark, and one that cannot go on has failed")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "shared by a test and a benchmark, and one that cannot go on has failed"
+)]
 
 use bossnas_data::training::{Blend, Mixed, Share};
 use bossnas_model::arch::BossNet;

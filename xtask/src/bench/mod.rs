@@ -36,6 +36,8 @@ enum What {
     Images(torchvision::Options),
     /// The search's augmented views on one core, beside torchvision
     Views(torchvision::Options),
+    /// The inputs of a retraining on one core, beside torchvision and timm
+    TrainingImages(torchvision::Options),
     /// The search's training step beside PyTorch's, and rating beside the published way (needs `--torch` and `--peers`)
     Search(search::Options),
     /// Run a command and print its seconds, processor seconds and peak memory in bytes (used by the others)
@@ -53,6 +55,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Eval(options) => eval::run(options),
         What::Images(options) => torchvision::run(&torchvision::IMAGES, options),
         What::Views(options) => torchvision::run(&torchvision::VIEWS, options),
+        What::TrainingImages(options) => torchvision::run(&torchvision::TRAINING, options),
         What::Search(options) => search::run(options),
         What::Measured(options) => measure::run(options),
     }

@@ -44,9 +44,18 @@ pub(super) const VIEWS: Comparison = Comparison {
     limit: 2.0,
 };
 
+/// The inputs of DeiT's recipe, on one core.
+pub(super) const TRAINING: Comparison = Comparison {
+    bench: "training",
+    peer: "tests/peers/torchvision_training.py",
+    unit: " inputs/s",
+    what: ["DeiT's inputs, 224 px, from a JPEG file", "DeiT's inputs, 32 px, from memory"],
+    limit: 2.0,
+};
+
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A Python with torch, torchvision and Pillow [default: the one of `cargo xtask setup --peers`; without it only ours is
+    /// A Python with torch, torchvision, timm and Pillow [default: the one of `cargo xtask setup --peers`; without it only ours is
     /// measured]
     #[arg(long, value_name = "PYTHON")]
     python: Option<PathBuf>,

@@ -23,6 +23,9 @@ pub(crate) struct ClassifierArgs {
     /// Size of the input
     #[arg(long, value_name = "N|HxW")]
     size: Option<Size>,
+    /// Size that images are resized to cover before the centre is cut out [default: 256/224 of the input]
+    #[arg(long, value_name = "N|HxW")]
+    resize: Option<Size>,
     /// Mean of red, green and blue that is subtracted [default: ImageNet's]
     #[arg(long, value_name = "R,G,B", value_parser = parse_colours)]
     mean: Option<[f64; 3]>,
@@ -37,7 +40,7 @@ pub(crate) struct ClassifierArgs {
 impl ClassifierArgs {
     /// Nothing but the size is said.
     pub(crate) const fn of_size(size: Option<Size>) -> Self {
-        Self { size, mean: None, std: None, labels: None }
+        Self { size, resize: None, mean: None, std: None, labels: None }
     }
 }
 
@@ -73,10 +76,11 @@ impl Classifier {
     }
 
     fn of_ours(args: &ClassifierArgs, file: &Path, summary: Summary) -> anyhow::Result<Self> {
-        if args.size.is_some() || args.mean.is_some() || args.std.is_some() || args.labels.is_some() {
+        let given = [args.size.or(args.resize).is_some(), args.mean.or(args.std).is_some(), args.labels.is_some()];
+        if given.contains(&true) {
             let message = format!("`{}` says itself how images are prepared and what the classes are", file.display());
             return Err(Failure::usage(message)
-                .hint("--size, --mean, --std and --labels are for files of others")
+                .hint("--size, --resize, --mean, --std and --labels are for files of others")
                 .into());
         }
         let input = only_input(file, summary)?;
@@ -112,6 +116,12 @@ impl Classifier {
             context
                 .console
                 .note("mean and standard deviation are taken to be ImageNet's: --mean and --std say otherwise");
+        }
+        if let Some(resize) = args.resize {
+            if resize.height < size.height || resize.width < size.width {
+                return Err(Failure::usage(format!("--resize {resize} is smaller than the input, {size}")).into());
+            }
+            how.resize = resize.into();
         }
         how.mean = args.mean.unwrap_or(how.mean);
         how.std = args.std.unwrap_or(how.std);

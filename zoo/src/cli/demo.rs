@@ -1,22 +1,32 @@
-//! `demo`: BossNet-T0 from its architecture to a prediction, in half a minute at most.
+//! `demo`: a network that is part of the program, from its architecture to what it says of digits, in seconds.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bossnas_converter::checkpoint::Choice;
+use bossnas_data::dataset::DataSetError;
+use bossnas_hub::Registry;
+use bossnas_model::pass::Pass;
+use bossnas_report::statistics::wilson;
 use bossnas_report::{Align, Console, Failure, Table, units};
-use bossnas_zoo::demo::{Demo, Folder, FolderError, SEED};
+use bossnas_zoo::demo::{self, Demo, Folder, FolderError, LINES, Seen, page};
+use bossnas_zoo::eval::{Confusion, Prediction};
 use bossnas_zoo::export::Exported;
 use bossnas_zoo::parts::{PartCost, parts};
-use bossnas_zoo::predict::Guess;
 use bossnas_zoo::verify::TOLERANCE;
 use serde::Serialize;
 
 use super::context::Context;
+use super::subject::Subject;
 
-/// See everything work: BossNet-T0 is drawn, counted, exported, verified and run on a photograph
+/// The network that is shown.
+const MODEL: &str = "BossNet-Digits";
+
+/// See everything work: BossNet-Digits is drawn, counted, exported, verified and asked about digits
 ///
-/// Needs no checkpoint and no network: the weights are drawn from a seed, so the network is untrained and what it sees in
-/// the photograph means nothing yet. The folder's files are overwritten only if an earlier demonstration wrote them.
+/// Needs no checkpoint and no network: BossNet-Digits, which this project has searched and trained, is part of the program, and
+/// so are the handwritten digits. Of those every fifth was held out: the network has never seen them. The folder's files are
+/// overwritten only if an earlier demonstration wrote them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  bossnas-zoo demo\n  bossnas-zoo demo -o elsewhere --json")]
 pub(crate) struct Args {
@@ -32,10 +42,11 @@ pub(crate) struct Args {
 struct Document {
     schema: &'static str,
     finished: bool,
-    model: &'static str,
+    model: String,
     arch: String,
-    input: Vec<usize>,
-    weights: Weights,
+    /// Height and width.
+    size: [usize; 2],
+    weights: String,
     params: u64,
     madds: u64,
     peak_activation_bytes: u64,
@@ -43,16 +54,12 @@ struct Document {
     drawing: PathBuf,
     cost: PathBuf,
     onnx: Onnx,
-    photograph: PathBuf,
-    image: PathBuf,
-    top5: Vec<Guess>,
+    held_out: HeldOut,
+    predictions: PathBuf,
+    digit: PathBuf,
+    input: PathBuf,
+    page: PathBuf,
     seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Weights {
-    trained: bool,
-    seed: u64,
 }
 
 #[derive(Serialize)]
@@ -65,16 +72,29 @@ struct Onnx {
     tolerance: f64,
 }
 
+/// What it says of the digits that were held out.
+#[derive(Serialize)]
+struct HeldOut {
+    images: u64,
+    right: u64,
+    top1: f64,
+    /// Wilson's, of 95 %.
+    low: f64,
+    high: f64,
+    /// Rows for what they are, columns for what was said.
+    confusion: Confusion,
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let start = Instant::now();
     let steps = Steps { console: context.console, silent: args.json };
-    let demo = Demo::new(open(&args.output)?)?;
+    let demo = prepare(open(&args.output)?)?;
     let parts = parts(demo.cost());
     steps.head(&demo)?;
 
     steps.title(1, "Draw the architecture")?;
-    let ((_, drawing), time) = timed(|| demo.draw())?;
-    steps.wrote(&drawing, time)?;
+    let ((drawing, drawn), time) = timed(|| demo.draw())?;
+    steps.wrote(&drawn, time)?;
 
     steps.title(2, "Count what it costs")?;
     let (cost, time) = timed(|| demo.write_cost())?;
@@ -86,27 +106,30 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     steps.exported(&exported, time)?;
     check(&exported)?;
 
-    steps.title(4, "Prepare a photograph (by vultilion, CC BY 2.0)")?;
-    let ((input, [photograph, image]), time) = timed(|| demo.prepare())?;
-    steps.wrote(&photograph, Duration::ZERO)?;
-    steps.wrote(&image, time)?;
+    let seen = demo.look(&exported.path)?;
+    steps.title(4, "Show the file digits that the network has never seen, in tract")?;
+    steps.digits(&demo, &seen)?;
+    steps.title(5, &format!("Count how often it is right on all {} of them", seen.score.images))?;
+    steps.confusion(&demo, &seen)?;
+    let [predictions, digit, input] = demo.write_seen(&seen)?;
+    steps.wrote(&predictions, seen.time)?;
+    let page = demo.folder().write_page(&page(&demo, &drawing, &exported, &seen)?)?;
 
-    steps.title(5, "Run the file on it, in tract")?;
-    let (top5, time) = timed(|| demo.classify(&exported.path, &input))?;
-    steps.guesses(&top5, time)?;
-
+    let metadata = demo.metadata();
+    let (right, images) = (seen.score.top1, seen.score.images);
+    let [low, high] = wilson(right, images);
     let document = Document {
         schema: "bossnas-zoo/demo/1",
         finished: true,
         model: demo.name(),
-        arch: demo.net().to_string(),
-        input: input.shape.clone(),
-        weights: Weights { trained: false, seed: SEED },
+        arch: metadata.architecture.to_string(),
+        size: metadata.preprocessing.size,
+        weights: metadata.source.to_string(),
         params: demo.cost().params,
         madds: demo.cost().multiply_adds(),
         peak_activation_bytes: demo.cost().peak_activation_bytes,
         parts,
-        drawing: drawing.clone(),
+        drawing: drawn,
         cost,
         onnx: Onnx {
             path: exported.path.clone(),
@@ -115,9 +138,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             error: exported.verdict.as_ref().map(|verdict| verdict.error),
             tolerance: TOLERANCE,
         },
-        photograph,
-        image: image.clone(),
-        top5,
+        held_out: HeldOut { images, right, top1: share(&seen), low, high, confusion: seen.confusion },
+        predictions,
+        digit: digit.clone(),
+        input: input.clone(),
+        page: page.clone(),
         seconds: start.elapsed().as_secs_f64(),
     };
     let text = serde_json::to_string_pretty(&document)? + "\n";
@@ -125,8 +150,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if args.json {
         return context.console.print(text);
     }
-    super::images::note_decoder(context.console);
-    steps.farewell(&drawing, &exported.path, &image, start.elapsed())
+    steps.farewell(&[&page, &exported.path, &digit, &input], start.elapsed())
+}
+
+/// The network of the built-in registry: whatever registry is in use, it is the one that is part of the program.
+fn prepare(folder: Folder) -> anyhow::Result<Demo> {
+    let registry = Registry::built_in()?;
+    let model = registry.find(MODEL).ok_or_else(|| Failure::failed(format!("`{MODEL}` is not in the registry")))?;
+    let subject = Subject::of_model(model)?;
+    let origin = subject.origin(None, Choice::Auto, None)?;
+    let metadata = subject.metadata(subject.size, &Pass::INFERENCE, &origin);
+    Ok(Demo::new(metadata, origin.weights.clone(), folder)?)
 }
 
 fn open(path: &Path) -> anyhow::Result<Folder> {
@@ -137,6 +171,11 @@ fn open(path: &Path) -> anyhow::Result<Folder> {
         }
         other => other.into(),
     })
+}
+
+/// Top-1.
+fn share(seen: &Seen) -> f64 {
+    seen.score.top1 as f64 / seen.score.images.max(1) as f64
 }
 
 fn timed<T, E>(step: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> {
@@ -167,8 +206,9 @@ impl Steps {
 
     fn head(&self, demo: &Demo) -> anyhow::Result<()> {
         let style = self.console.style();
-        self.line(&format!("{}  {}", style.bold(demo.name()), style.dim(demo.net())))?;
-        self.line("with untrained weights, drawn from a seed")
+        let metadata = demo.metadata();
+        self.line(&format!("{}  {}", style.bold(demo.name()), style.dim(&metadata.architecture)))?;
+        self.line("searched and trained on handwritten digits; part of the program")
     }
 
     fn title(&self, number: usize, text: &str) -> anyhow::Result<()> {
@@ -216,26 +256,56 @@ impl Steps {
         ))
     }
 
-    fn guesses(&self, guesses: &[Guess], time: Duration) -> anyhow::Result<()> {
-        let widest = guesses.iter().map(|guess| guess.label.chars().count()).max().unwrap_or(0);
-        let style = self.console.style();
-        for (index, Guess { label, probability, .. }) in guesses.iter().enumerate() {
-            let bar = "#".repeat((20.0 * probability).round() as usize);
-            let time = if index == 0 { self.time(time) } else { String::new() };
-            let line = format!("   {label:widest$}  {:5.1} %  {}", 100.0 * probability, style.cyan(bar));
-            self.line(&format!("{}{time}", line.trim_end()))?;
+    /// Digits beside each other, below each what it is and what is said of it.
+    fn digits(&self, demo: &Demo, seen: &Seen) -> anyhow::Result<()> {
+        let shown = seen.shown();
+        let pictures = shown.iter().map(|it| Ok(demo::lines(&seen.image(it.index)?)));
+        let pictures: Vec<Vec<String>> = pictures.collect::<Result<_, DataSetError>>()?;
+        let side_by_side = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:WIDTH$}")).collect();
+            format!("   {}", cells.join("   ")).trim_end().to_owned()
+        };
+        for line in 0..LINES {
+            let cells: Vec<String> =
+                pictures.iter().map(|picture| picture.get(line).cloned().unwrap_or_default()).collect();
+            self.line(&side_by_side(&cells))?;
         }
-        self.line("   These names mean nothing yet: the network is untrained.")
+        let text = |it: &Prediction| format!("says {}, {:.1} %", demo.label(it.class), 100.0 * it.probability);
+        let is: Vec<String> = shown.iter().map(|it| format!("is {}", demo.label(it.label))).collect();
+        self.line(&side_by_side(&is))?;
+        let style = self.console.style();
+        let said = shown.iter().map(|it| {
+            let text = format!("{:WIDTH$}", text(it));
+            if it.rank == 0 { style.green(text) } else { style.red(text) }
+        });
+        self.line(format!("   {}", said.collect::<Vec<_>>().join("   ")).trim_end())
     }
 
-    fn farewell(&self, drawing: &Path, onnx: &Path, image: &Path, time: Duration) -> anyhow::Result<()> {
+    fn confusion(&self, demo: &Demo, seen: &Seen) -> anyhow::Result<()> {
+        let table = seen.confusion.table(&demo.metadata().labels);
+        for line in table.render(self.console.style()).lines() {
+            self.line(&format!("   {line}"))?;
+        }
+        let (right, images) = (seen.score.top1, seen.score.images);
+        let [low, high] = wilson(right, images).map(|bound| 100.0 * bound);
+        self.line(&format!(
+            "   top-1 {:.2} % ({low:.2} to {high:.2}, 95 %): {right} of {images} right",
+            100.0 * share(seen)
+        ))
+    }
+
+    fn farewell(&self, [page, onnx, digit, input]: &[&Path; 4], time: Duration) -> anyhow::Result<()> {
         let time = units::duration(time);
-        self.line(&format!("\nDone in {time}. Open {} in a browser, then try", shown(drawing)))?;
-        self.line(&format!("  bossnas-zoo run {} --input {}", shown(onnx), shown(image)))?;
-        self.line("  bossnas-zoo info T1 --svg t1.svg")?;
-        self.line("  bossnas-zoo export T0 --checkpoint BossNet-T0-80_8.pth")
+        self.line(&format!("\nDone in {time}. Open {} in a browser, then try", shown(page)))?;
+        self.line(&format!("  bossnas-zoo classify {MODEL} {}", shown(digit)))?;
+        self.line(&format!("  bossnas-zoo run {} --input {}", shown(onnx), shown(input)))?;
+        self.line(&format!("  bossnas-zoo eval {MODEL} --data digits --per-class"))?;
+        self.line("  bossnas-zoo fetch BossNet-T0")
     }
 }
+
+/// Columns of a digit as characters, which fit what is said of it.
+const WIDTH: usize = 16;
 
 /// A path as a person may read it; a folder's name may hold anything.
 fn shown(path: &Path) -> String {

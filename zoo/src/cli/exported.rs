@@ -1,7 +1,6 @@
 //! ONNX files that a command needs of a model that was fetched: exported once into the cache, verified like any other.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::Choice;
@@ -33,9 +32,9 @@ pub(crate) fn onnx(model: &Model, context: &Context) -> anyhow::Result<(PathBuf,
     }
     cache.make(&folder)?;
     context.console.note(format_args!("exporting {} once into the cache", model.name));
-    let (weights, source) = subject.weights(&stored.weights(Choice::Auto)?, Choice::Auto)?;
-    let metadata = subject.metadata(subject.size, &Pass::INFERENCE, source);
-    let job = Job { weights: Arc::new(weights), metadata: &metadata, options, verify: true };
+    let origin = subject.origin(None, Choice::Auto, None)?;
+    let metadata = subject.metadata(subject.size, &Pass::INFERENCE, &origin);
+    let job = Job { weights: origin.weights.clone(), metadata: &metadata, options, verify: true };
     let scratch = folder.join(format!(".{prefix}new-{}.onnx", Owner::current()));
     let exported = export(&job, &scratch)?;
     if exported.is_rejected() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use bossnas_hub::cache::{Cache, Lock};
-use bossnas_hub::{DataSet, Model, RemoteFile, Url};
+use bossnas_hub::{DataSet, EmbeddedFile, Model, RemoteFile, Url};
 use bossnas_model::arch::Architecture;
 use bossnas_model::cost;
 use bossnas_report::{Align, Table, units};
@@ -15,7 +15,8 @@ use super::stored::{Stored, StoredReport};
 
 /// List the models and data sets that have a name
 ///
-/// Parameters and multiply-adds are counted from the network at its size; accuracies are the published ones.
+/// Parameters and multiply-adds are counted from the network at its size; accuracies are the published ones, on ImageNet unless
+/// `info` says otherwise. What is built in is part of the program.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   bossnas-zoo list
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Of what need not be fetched.
+const BUILT_IN: &str = "built in";
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -47,7 +51,9 @@ struct Row<'a> {
     params: Option<u64>,
     madds: Option<u64>,
     published: Option<Published>,
-    checkpoint: Checkpoint,
+    checkpoint: Option<Checkpoint>,
+    /// Its weights, if they are part of the program.
+    embedded: Option<Embedded>,
     /// Its weights on this machine.
     fetched: Option<StoredReport>,
 }
@@ -60,6 +66,8 @@ struct DataSetRow<'a> {
     source: &'a str,
     licence: &'a str,
     files: Vec<FileRow<'a>>,
+    /// Whether it is part of the program.
+    embedded: bool,
     /// Where it is unpacked on this machine.
     folder: Option<PathBuf>,
 }
@@ -79,8 +87,10 @@ pub(crate) struct Published {
     size: usize,
     top1: f64,
     top5: f64,
-    madds: u64,
-    step_ms: f64,
+    /// Null for ImageNet's validation set.
+    data_set: Option<String>,
+    madds: Option<u64>,
+    step_ms: Option<f64>,
     source: String,
 }
 
@@ -93,6 +103,25 @@ pub(crate) struct Checkpoint {
     sha256: Option<String>,
     state_dict: &'static str,
     pub(crate) licence: String,
+}
+
+/// Weights that are part of the program.
+#[derive(Serialize)]
+pub(crate) struct Embedded {
+    name: String,
+    onnx: Part,
+    safetensors: Part,
+    data_set: String,
+    seed: u64,
+    made_by: String,
+    licence: String,
+}
+
+/// A file that is part of the program.
+#[derive(Serialize)]
+struct Part {
+    bytes: u64,
+    sha256: String,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
@@ -124,6 +153,7 @@ fn data_set_row<'a>(set: &'a DataSet, cache: &Cache, lock: &Lock) -> DataSetRow<
         source: &set.source,
         licence: &set.licence,
         files: set.files.iter().map(file).collect(),
+        embedded: set.layout.is_embedded(),
         folder: cache.fetched_data_set(lock, set).map(|fetched| fetched.folder),
     }
 }
@@ -142,6 +172,7 @@ fn row(model: &Model) -> anyhow::Result<Row<'_>> {
         madds: cost.as_ref().map(cost::Cost::multiply_adds),
         published: Published::of(model),
         checkpoint: Checkpoint::of(model),
+        embedded: Embedded::of(model),
         fetched: Stored::of_model(model)?.map(|stored| stored.report()),
     })
 }
@@ -152,6 +183,7 @@ impl Published {
             size: model.size,
             top1: published.top1,
             top5: published.top5,
+            data_set: published.data_set.clone(),
             madds: published.madds,
             step_ms: published.step_ms,
             source: published.source.clone(),
@@ -161,23 +193,57 @@ impl Published {
 
 impl fmt::Display for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let madds = units::count(self.madds);
-        let Self { size, top1, top5, step_ms, source, .. } = self;
-        write!(f, "at {size}: top-1 {top1:.1} %, top-5 {top5:.1} %, {madds} madds, {step_ms} ms a step ({source})")
+        let Self { size, top1, top5, data_set, madds, step_ms, source } = self;
+        write!(f, "at {size}: top-1 {top1:.1} %, top-5 {top5:.1} %")?;
+        if let Some(data_set) = data_set {
+            write!(f, " on the test part of {data_set}")?;
+        }
+        if let Some(madds) = madds {
+            write!(f, ", {} madds", units::count(*madds))?;
+        }
+        if let Some(step_ms) = step_ms {
+            write!(f, ", {step_ms} ms a step")?;
+        }
+        write!(f, " ({source})")
     }
 }
 
 impl Checkpoint {
-    pub(crate) fn of(model: &Model) -> Self {
-        let checkpoint = &model.checkpoint;
-        Self {
+    pub(crate) fn of(model: &Model) -> Option<Self> {
+        model.checkpoint().map(|checkpoint| Self {
             url: checkpoint.file.url.to_string(),
             mirrors: checkpoint.file.mirrors.iter().map(Url::to_string).collect(),
             bytes: checkpoint.file.bytes,
             sha256: checkpoint.file.sha256.map(|digest| digest.to_string()),
             state_dict: checkpoint.state_dict.name(),
             licence: checkpoint.licence.clone(),
-        }
+        })
+    }
+}
+
+impl Embedded {
+    pub(crate) fn of(model: &Model) -> Option<Self> {
+        let part = |file: &EmbeddedFile| Part { bytes: file.bytes, sha256: file.sha256.to_string() };
+        model.embedded().map(|embedded| Self {
+            name: embedded.name.clone(),
+            onnx: part(&embedded.onnx),
+            safetensors: part(&embedded.safetensors),
+            data_set: embedded.data_set.clone(),
+            seed: embedded.seed,
+            made_by: embedded.made_by.clone(),
+            licence: embedded.licence.clone(),
+        })
+    }
+
+    /// What a person wants to know of them.
+    pub(crate) fn lines(&self) -> [(&'static str, String); 3] {
+        let Self { onnx, safetensors, data_set, seed, made_by, licence, .. } = self;
+        let sizes = format!("{} of safetensors, {} of ONNX", units::bytes(safetensors.bytes), units::bytes(onnx.bytes));
+        [
+            ("weights", format!("part of the program: {sizes} (licence: {licence})")),
+            ("trained on", data_set.clone()),
+            ("made by", format!("`{made_by}` in a clone of the repository, seed {seed}")),
+        ]
     }
 }
 
@@ -200,7 +266,11 @@ fn table(listing: &Listing<'_>) -> Table {
             counted(row.params),
             counted(row.madds),
             row.published.as_ref().map_or_else(|| "-".to_owned(), |published| format!("{:.1} %", published.top1)),
-            row.fetched.as_ref().map_or("-", StoredReport::word).to_owned(),
+            match (&row.embedded, &row.fetched) {
+                (Some(_), _) => BUILT_IN,
+                (None, fetched) => fetched.as_ref().map_or("-", StoredReport::word),
+            }
+            .to_owned(),
             row.arch.clone(),
             row.aliases.join(", "),
         ]);
@@ -224,8 +294,13 @@ fn data_set_table(listing: &Listing<'_>) -> Table {
             row.name.to_owned(),
             row.layout.to_owned(),
             row.files.len().to_string(),
-            bytes.map_or_else(|| "-".to_owned(), units::bytes),
-            if row.folder.is_some() { "yes" } else { "-" }.to_owned(),
+            bytes.filter(|_| !row.embedded).map_or_else(|| "-".to_owned(), units::bytes),
+            match (row.embedded, &row.folder) {
+                (true, _) => BUILT_IN,
+                (false, Some(_)) => "yes",
+                (false, None) => "-",
+            }
+            .to_owned(),
             row.aliases.join(", "),
             row.licence.to_owned(),
         ]);

@@ -9,6 +9,7 @@ mod classifier;
 mod classify;
 mod completions;
 mod context;
+mod default_models;
 mod demo;
 mod doctor;
 mod eval;
@@ -35,6 +36,7 @@ mod size;
 mod state_dict;
 mod stored;
 mod subject;
+mod trainer;
 mod tune;
 mod validate;
 mod worker;
@@ -98,6 +100,18 @@ enum Command {
     Bench(Box<bench::Args>),
     Tune(tune::Args),
     Rank(rank::Args),
+    /// Search an architecture (needs bossnas-train)
+    #[command(after_help = trainer::help("search --config digits --out runs/digits"))]
+    Search(trainer::Args),
+    /// Rate the paths of a search space (needs bossnas-train)
+    #[command(after_help = trainer::help("rate --run runs/digits --stage 1"))]
+    Rate(trainer::Args),
+    /// Train an architecture from scratch, or go on from a checkpoint (needs bossnas-train)
+    #[command(after_help = trainer::help("retrain --arch runs/digits --data-set digits --out runs/retrained"))]
+    Retrain(trainer::Args),
+    /// Count how often a checkpoint is right, in libtorch (needs bossnas-train)
+    #[command(after_help = trainer::help("evaluate --model checkpoint.pth --data imagenet/val"))]
+    Evaluate(trainer::Args),
     Demo(demo::Args),
     Cache(cache::Args),
     Doctor(doctor::Args),
@@ -122,6 +136,10 @@ impl Command {
             Self::Bench(args) => bench::run(&args, context),
             Self::Tune(args) => tune::run(&args, context),
             Self::Rank(args) => rank::run(&args, context),
+            Self::Search(_) => trainer::missing("search"),
+            Self::Rate(_) => trainer::missing("rate"),
+            Self::Retrain(_) => trainer::missing("retrain"),
+            Self::Evaluate(_) => trainer::missing("evaluate"),
             Self::Demo(args) => demo::run(&args, context),
             Self::Cache(args) => cache::run(&args, context),
             Self::Doctor(args) => doctor::run(&args, context),
@@ -136,8 +154,11 @@ pub(crate) fn main() -> Exit {
     if worker::is_asked_for() {
         return worker::run();
     }
-    interrupt::prepare();
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(end) = trainer::hand_over(&arguments) {
+        return end;
+    }
+    interrupt::prepare();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -202,7 +223,8 @@ fn after_help() -> String {
   bossnas-zoo run BossNet-T0 --input image.npy
   bossnas-zoo arch hytra:5433/3230/0010/0000 --to bossnet
 
-MODEL is an existing file or run folder, a name or alias from `bossnas-zoo list`, or an architecture.
+MODEL is an existing file or run folder, a name or alias from `bossnas-zoo list`, or an architecture. Where it may be left out
+it is every model that was fetched, and while there is none BossNet-Digits, which is part of the program.
 
 Exit codes:
 {}",

@@ -17,14 +17,15 @@ pub(crate) fn names_of(registry: &Registry, networks: &[Architecture]) -> Vec<St
     registry.models().iter().filter(is).map(|model| model.name.clone()).collect()
 }
 
-/// The model in `registry` that is `net`, at its first size.
+/// The published model in `registry` that is `net`, at its first size.
 pub(crate) fn of_network<'r>(registry: &'r Registry, net: &BossNet) -> Option<&'r Model> {
     of_architecture(registry, &Architecture::BossNet(net.clone()))
 }
 
-/// The model in `registry` that is `net`, at its first size.
+/// The published model in `registry` that is `net`, at its first size. A network that is part of the program has a name for its own
+/// weights alone.
 pub(crate) fn of_architecture<'r>(registry: &'r Registry, net: &Architecture) -> Option<&'r Model> {
-    registry.models().iter().find(|model| model.arch == *net)
+    registry.models().iter().find(|model| model.arch == *net && model.embedded().is_none())
 }
 
 /// A network needs an input that leaves at least one whole pixel of its last map.

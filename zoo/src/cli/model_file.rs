@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bossnas_converter::checkpoint::Choice;
 use bossnas_converter::onnx::{Batch, DEFAULT_OPSET, Options, Source};
-use bossnas_hub::Resolved;
 use bossnas_hub::cache::Trust;
+use bossnas_hub::{Embedded, Model, Resolved};
 use bossnas_model::pass::Pass;
 use bossnas_report::Failure;
+use bossnas_zoo::embedded;
 use bossnas_zoo::export::{Job, export};
 use tempfile::TempDir;
 
 use super::context::Context;
 use super::file_kind::FileKind;
 use super::size::Size;
-use super::subject::{Origin, Subject};
+use super::subject::Subject;
 use super::{exported, model};
 
 /// A file to run.
@@ -25,11 +26,24 @@ pub(crate) struct ModelFile {
     pub(crate) trust: Option<Trust>,
     /// Where a file lies that was made for this command alone.
     scratch: Option<TempDir>,
+    /// Whether it is the same file in every run: it can be known by its digest.
+    pub(crate) is_lasting: bool,
 }
 
 impl ModelFile {
     fn existing(path: &Path) -> Self {
-        Self { path: path.to_owned(), trust: None, scratch: None }
+        Self { path: path.to_owned(), trust: None, scratch: None, is_lasting: true }
+    }
+
+    fn in_cache(path: PathBuf, trust: Trust) -> Self {
+        Self { path, trust: Some(trust), scratch: None, is_lasting: true }
+    }
+
+    /// One that is part of the program, laid down for this command.
+    fn embedded(embedded: &Embedded) -> anyhow::Result<Self> {
+        let folder = scratch_folder()?;
+        let path = embedded::write_onnx(embedded, folder.path())?;
+        Ok(Self { path, trust: None, scratch: Some(folder), is_lasting: true })
     }
 
     /// Whether it was made for this command alone.
@@ -45,10 +59,7 @@ pub(crate) fn find(text: &str, context: &Context) -> anyhow::Result<ModelFile> {
     }
     let registry = context.registry()?;
     match model::find(&registry, text)? {
-        Resolved::Registered(model) => {
-            let (path, trust) = exported::onnx(model, context)?;
-            Ok(ModelFile { path, trust: Some(trust), scratch: None })
-        }
+        Resolved::Registered(model) => of_model(model, context),
         Resolved::Run(_) => made_for_this(&Subject::find(&registry, text, Choice::Auto)?, None, context),
         Resolved::File(path) if FileKind::of(&path)? == FileKind::Checkpoint => {
             made_for_this(&Subject::find(&registry, text, Choice::Auto)?, None, context)
@@ -71,27 +82,24 @@ pub(crate) fn find_or_untrained(text: &str, size: Option<Size>, context: &Contex
     let registry = context.registry()?;
     let subject = Subject::find(&registry, text, Choice::Auto)?;
     match model::find(&registry, text)? {
-        Resolved::Registered(model) if subject.stored.is_some() && size.is_none_or(|size| size == subject.size) => {
-            let (path, trust) = exported::onnx(model, context)?;
-            Ok(ModelFile { path, trust: Some(trust), scratch: None })
+        Resolved::Registered(model) if subject.has_weights() && size.is_none_or(|size| size == subject.size) => {
+            of_model(model, context)
         }
         _ => made_for_this(&subject, size, context),
     }
 }
 
-/// Names of all models that were fetched; an error that tells how to fetch one if there are none.
-pub(crate) fn fetched(to_do: &str, context: &Context) -> anyhow::Result<Vec<String>> {
-    let registry = context.registry()?;
-    let subjects = registry.models().iter().map(Subject::of_model).collect::<anyhow::Result<Vec<_>>>()?;
-    let stored = subjects.into_iter().filter(|subject| subject.stored.is_some());
-    let names: Vec<String> = stored.filter_map(|subject| subject.name).collect();
-    if names.is_empty() {
-        let message = format!("nothing to {to_do}: no MODEL, and no model was fetched");
-        return Err(Failure::usage(message)
-            .hint("`bossnas-zoo fetch BossNet-T0` brings one, `bossnas-zoo list` has the names")
-            .into());
+/// The file of a model that was fetched, or that is part of the program.
+fn of_model(model: &Model, context: &Context) -> anyhow::Result<ModelFile> {
+    match model.embedded() {
+        Some(embedded) => ModelFile::embedded(embedded),
+        None => exported::onnx(model, context).map(|(path, trust)| ModelFile::in_cache(path, trust)),
     }
-    Ok(names)
+}
+
+/// A folder that goes away with the command.
+fn scratch_folder() -> anyhow::Result<TempDir> {
+    tempfile::tempdir().context("no folder for a file")
 }
 
 /// What is there and no checkpoint, arch.json or folder is meant as an ONNX file; its reader says what is wrong with it.
@@ -105,15 +113,15 @@ fn onnx_file(text: &str) -> anyhow::Result<Option<ModelFile>> {
 fn made_for_this(subject: &Subject, size: Option<Size>, context: &Context) -> anyhow::Result<ModelFile> {
     let size = size.unwrap_or(subject.size);
     model::check_size(&subject.net, &subject.title(), size)?;
-    let Origin { weights, source, .. } = subject.origin(subject.checkpoint.as_deref(), Choice::Auto, None)?;
-    if matches!(source, Source::Untrained { .. }) {
+    let origin = subject.origin(subject.checkpoint.as_deref(), Choice::Auto, None)?;
+    if matches!(origin.source, Source::Untrained { .. }) {
         context.console.note(format_args!("{} was not fetched: its weights are untrained", subject.title()));
     }
-    let folder = tempfile::tempdir().context("no folder for a file")?;
+    let folder = scratch_folder()?;
     let path = folder.path().join(subject.onnx_name(size, Batch::Dynamic));
-    let metadata = subject.metadata(size, &Pass::INFERENCE, source);
+    let metadata = subject.metadata(size, &Pass::INFERENCE, &origin);
     let options = Options { opset: DEFAULT_OPSET, batch: Batch::Dynamic, size: size.into() };
-    let job = Job { weights, metadata: &metadata, options, verify: false };
+    let job = Job { weights: origin.weights.clone(), metadata: &metadata, options, verify: false };
     let exported = export(&job, &path)?;
-    Ok(ModelFile { path: exported.path, trust: None, scratch: Some(folder) })
+    Ok(ModelFile { path: exported.path, trust: None, scratch: Some(folder), is_lasting: false })
 }

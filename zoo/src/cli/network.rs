@@ -11,6 +11,7 @@ use bossnas_model::pass;
 use bossnas_model::space::Side;
 use bossnas_model::weights::{Cut, SharedWeights};
 use bossnas_report::Failure;
+use bossnas_zoo::embedded;
 use bossnas_zoo::run_folder::of_side;
 use bossnas_zoo::validate::Network;
 use bossnas_zoo::verify::check_size;
@@ -120,7 +121,12 @@ fn source(
 }
 
 fn of_checkpoint(path: &Path, source: &Source, graph: &Graph) -> anyhow::Result<(SharedWeights, &'static str)> {
-    let checkpoint = Checkpoint::open(path)?;
+    among(&Checkpoint::open(path)?, source, graph)
+}
+
+/// The state dict of a checkpoint that a source names, else the one that it prefers.
+fn among(checkpoint: &Checkpoint, source: &Source, graph: &Graph) -> anyhow::Result<(SharedWeights, &'static str)> {
+    let path = checkpoint.path();
     let named = checkpoint.state_dicts().iter().copied().find(|name| match source {
         Source::StateDict(source) => name.name() == source,
         Source::Untrained { .. } | Source::Supernet(_) => false,
@@ -149,7 +155,7 @@ fn of_search(path: &Path, side: Side, graph: &Graph) -> anyhow::Result<SharedWei
     Ok(weights)
 }
 
-/// The weights in the cache, if they are those that the file was made from.
+/// The weights in the cache or in the program, if they are those that the file was made from.
 fn fetched(
     claims: &Claims,
     state_dict: &str,
@@ -159,6 +165,11 @@ fn fetched(
     let Some(name) = &claims.metadata.model else { return Ok(None) };
     let registry = context.registry()?;
     let Some(model) = registry.find(name) else { return Ok(None) };
+    if let Some(embedded) = model.embedded() {
+        let (weights, _) = among(&embedded::checkpoint(embedded)?, &claims.metadata.source, graph)?;
+        let same = weights_digest(&*weights)? == claims.weights_digest;
+        return Ok(same.then(|| (weights, format!("state dict {state_dict} of {name}, part of the program"))));
+    }
     let Some(stored) = Stored::of_model(model)? else { return Ok(None) };
     let choice = match state_dict {
         "model_ema" => Choice::ModelEma,

@@ -123,7 +123,7 @@ fn how(args: &Args, context: &Context) -> anyhow::Result<Preprocessing> {
     };
     let registry = context.registry()?;
     match model::find(&registry, text)? {
-        Resolved::Registered(model) => Ok(Preprocessing::published([model.size; 2])),
+        Resolved::Registered(model) => Ok(model.preprocessing_at([model.size; 2])),
         Resolved::File(path) if FileKind::of(&path)? == FileKind::Onnx => {
             Ok(OnnxModel::open(&path)?.metadata.preprocessing)
         }

@@ -1,6 +1,7 @@
 //! `run`: an ONNX file, arrays in, arrays out.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bossnas_converter::onnx::summary::{Port, Summary};
 use bossnas_files::SourceFile;
@@ -14,6 +15,7 @@ use bossnas_zoo::tune::Goal;
 use serde::Serialize;
 
 use super::context::Context;
+use super::default_models::{self, Printed};
 use super::model_file::{self, ModelFile};
 use super::runtime::{self, Chosen, PlacementReport, RuntimeArgs};
 
@@ -33,9 +35,9 @@ use super::runtime::{self, Chosen, PlacementReport, RuntimeArgs};
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --runtime ort --provider cuda
   bossnas-zoo run bossnet-t0-224x224-bdyn.onnx --input image.npy --provider cpu --threads 2 --pin")]
 pub(crate) struct Args {
-    /// An ONNX file, a name from `bossnas-zoo list`, or a run folder
+    /// An ONNX file, a name from `bossnas-zoo list`, or a run folder [default: every model that was fetched, else BossNet-Digits]
     #[arg(value_name = "MODEL")]
-    model: String,
+    model: Option<String>,
     /// An input array; repeat it for each input
     #[arg(long, value_name = "[NAME=]X.npy", required = true)]
     input: Vec<String>,
@@ -62,6 +64,8 @@ struct Document {
     run_seconds: f64,
     /// Where the nodes ran, by the profile of ONNX Runtime.
     placement: Option<PlacementReport>,
+    #[serde(skip)]
+    placement_line: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -79,8 +83,17 @@ struct Output {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let names = default_models::names(args.model.as_deref(), "run", context)?;
+    default_models::only_one(&names, "--output", !args.output.is_empty())?;
+    let how = Printed { command: "run", json: args.json, is_given: args.model.is_some() };
+    let one = |name: &str| Ok(ran(args, name, context)?.into());
+    default_models::each(&names, &how, context, one, |document: &Document| document.print(context))
+}
+
+/// Runs one model.
+fn ran(args: &Args, name: &str, context: &Context) -> anyhow::Result<Document> {
     let asked = args.runtime.asked()?;
-    let ModelFile { path: file, trust, .. } = &model_file::find(&args.model, context)?;
+    let ModelFile { path: file, trust, .. } = &model_file::find(name, context)?;
     let Chosen { runtime, settings, .. } = asked.for_file(file, Goal::Latency)?;
     let summary = Summary::of_runnable(file)?;
     let inputs = args.input.iter().map(|text| read_input(text, &summary.inputs)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -102,7 +115,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         }
         reports.push(Output::new(name, tensor, target));
     }
-    let document = Document {
+    Ok(Document {
         file: load.model,
         runtime: runtime.name(),
         weights: source,
@@ -111,23 +124,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         load_seconds: session.load_time().as_secs_f64(),
         run_seconds: time.as_secs_f64(),
         placement: placement.as_ref().map(|placement| PlacementReport::new(placement, runtime)),
-    };
-    if args.json {
-        return context.console.json("run", &document);
-    }
-    context.console.print(document.table().render(context.console.style()))?;
-    if let Some(source) = &document.weights {
-        context.console.note(format_args!("weights: {source}"));
-    }
-    context.console.note(format_args!(
-        "loaded in {}, ran in {} ({runtime})",
-        units::duration(session.load_time()),
-        units::duration(time)
-    ));
-    if let Some(placement) = &placement {
-        context.console.note(format_args!("placement: {}", runtime::describe(placement)));
-    }
-    Ok(())
+        placement_line: placement.as_ref().map(runtime::describe),
+    })
 }
 
 /// `NAME=PATH`, or a path alone. A file whose own name has a `=` is a path.
@@ -205,6 +203,19 @@ impl Output {
 }
 
 impl Document {
+    fn print(&self, context: &Context) -> anyhow::Result<()> {
+        context.console.print(self.table().render(context.console.style()))?;
+        if let Some(source) = &self.weights {
+            context.console.note(format_args!("weights: {source}"));
+        }
+        let [loaded, ran] = [self.load_seconds, self.run_seconds].map(Duration::from_secs_f64).map(units::duration);
+        context.console.note(format_args!("loaded in {loaded}, ran in {ran} ({})", self.runtime));
+        if let Some(placement) = &self.placement_line {
+            context.console.note(format_args!("placement: {placement}"));
+        }
+        Ok(())
+    }
+
     fn table(&self) -> Table {
         let mut table = Table::new([
             ("output", Align::Left),

@@ -39,8 +39,9 @@ impl StoredReport {
 impl Stored {
     /// The checkpoint of `model`, if it was fetched.
     pub(crate) fn of_model(model: &Model) -> anyhow::Result<Option<Self>> {
+        let Some(checkpoint) = model.checkpoint() else { return Ok(None) };
         let cache = Cache::of_user()?;
-        Ok(Self::of_checkpoint(&model.checkpoint, &cache, &cache.lock()?))
+        Ok(Self::of_checkpoint(checkpoint, &cache, &cache.lock()?))
     }
 
     /// A checkpoint of the registry, if it was fetched.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bossnas_converter::checkpoint::{Checkpoint, Choice, Mismatch, Notes, Recognised, StateDict, check, recognise};
 use bossnas_converter::onnx::{Batch, Metadata, Source};
 use bossnas_data::classes;
-use bossnas_hub::{Model, Registry, Resolved};
+use bossnas_hub::{Embedded, Model, Registry, Resolved};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_model::init::Initial;
 use bossnas_model::pass::Pass;
@@ -15,6 +15,7 @@ use bossnas_model::preprocess::Preprocessing;
 use bossnas_model::space::Side;
 use bossnas_model::weights::SharedWeights;
 use bossnas_report::Failure;
+use bossnas_zoo::embedded;
 use bossnas_zoo::run_folder::RunFolder;
 
 use super::file_kind::FileKind;
@@ -37,14 +38,16 @@ pub(crate) struct Subject {
     pub(crate) checkpoint: Option<PathBuf>,
     /// The checkpoint of the model of that name, if it was fetched.
     pub(crate) stored: Option<Stored>,
+    /// The weights of the model of that name, if they are part of the program.
+    pub(crate) embedded: Option<Arc<Embedded>>,
+    /// How images are prepared for it; `None` for what is usual for networks of its kind.
+    pub(crate) preprocessing: Option<Preprocessing>,
+    /// The names of its classes; empty where nobody knows them.
+    pub(crate) labels: Vec<String>,
     /// The search whose supernet it is a path of, and the side whose weights are meant.
     pub(crate) run: Option<(RunFolder, Side)>,
     /// What was assumed, since weights do not tell it.
     pub(crate) assumed: Vec<String>,
-    /// What its images must look like, where its file says it: it was trained on others than the published networks.
-    pub(crate) preprocessing: Option<Preprocessing>,
-    /// The names of its classes, where its file says them.
-    pub(crate) labels: Vec<String>,
 }
 
 /// Weights of a network and where they come from.
@@ -53,6 +56,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) weights: SharedWeights,
     /// What a file of them says of them.
     pub(crate) source: Source,
+    /// What the file that they are from notes of images and classes.
+    pub(crate) notes: Notes,
     /// The checkpoint in the cache that they are from.
     pub(crate) stored: Option<&'a Stored>,
 }
@@ -77,8 +82,16 @@ impl Subject {
         let mut subject = Self::of_architecture(model.arch.clone());
         subject.name = Some(model.name.clone());
         subject.size = Size::square(model.size);
-        subject.licence = Some(model.checkpoint.licence.clone());
+        subject.licence = Some(model.licence().to_owned());
         subject.stored = Stored::of_model(model)?;
+        subject.embedded = model.embedded().cloned();
+        subject.preprocessing.clone_from(&model.preprocessing);
+        subject.labels = match (&model.classes, &model.arch) {
+            (Some(classes), _) => classes.clone(),
+            // Only of registered networks it is known what they were trained on.
+            (None, Architecture::BossNet(net)) if net.classes == 1000 => classes::imagenet(),
+            (None, _) => Vec::new(),
+        };
         Ok(subject)
     }
 
@@ -90,10 +103,11 @@ impl Subject {
             licence: None,
             checkpoint: None,
             stored: None,
-            run: None,
-            assumed: Vec::new(),
+            embedded: None,
             preprocessing: None,
             labels: Vec::new(),
+            run: None,
+            assumed: Vec::new(),
         }
     }
 
@@ -114,11 +128,10 @@ impl Subject {
         let here = |subject: Self| Self { checkpoint: Some(path.to_owned()), stored: None, ..subject };
         let notes = Notes::read(&checkpoint);
         if let Some(net) = notes.network(&weights) {
-            if let Some(preprocessing) = notes.preprocessing {
-                let [height, width] = preprocessing.size;
+            // What was trained here is no published model, even if it is the same network.
+            if let Some(Preprocessing { size: [height, width], .. }) = notes.preprocessing {
                 let size = Size { height, width };
-                let (preprocessing, labels) = (Some(preprocessing), notes.labels);
-                return Ok(here(Self { size, preprocessing, labels, ..Self::of_architecture(net) }));
+                return Ok(here(Self { size, ..Self::of_architecture(net) }));
             }
             let known = model::of_architecture(registry, &net).map(Self::of_model).transpose()?;
             return Ok(here(known.unwrap_or_else(|| Self::of_architecture(net))));
@@ -150,9 +163,13 @@ impl Subject {
         letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
     }
 
-    /// The weights for this network in the checkpoint at `path`, if they fit it.
-    pub(crate) fn weights(&self, path: &Path, choice: Choice) -> anyhow::Result<(StateDict, Source)> {
-        let checkpoint = Checkpoint::open(path)?;
+    /// The weights for this network in a checkpoint, if they fit it, where they come from, and what it notes beside them.
+    pub(crate) fn weights(
+        &self,
+        checkpoint: &Checkpoint,
+        choice: Choice,
+    ) -> anyhow::Result<(StateDict, Source, Notes)> {
+        let path = checkpoint.path();
         let weights = checkpoint.state_dict(choice)?;
         check(self.net.graph()?.params(), &weights).map_err(|mismatch| {
             let failure = Failure::failed(format!("`{}` is not for {}: {mismatch}", path.display(), self.title()))
@@ -165,74 +182,72 @@ impl Subject {
                 Err(_) => failure.hint(format!("`bossnas-zoo inspect {}` shows what is in it", path.display())),
             }
         })?;
-        let source = Notes::read(&checkpoint).source.unwrap_or_else(|| Source::StateDict(weights.name().to_string()));
-        Ok((weights, source))
+        let notes = Notes::read(checkpoint);
+        let source = notes.source.clone().unwrap_or_else(|| Source::StateDict(weights.name().to_string()));
+        Ok((weights, source, notes))
     }
 
-    /// Its weights: those of the checkpoint `given`, else those of its search or those that were fetched, else drawn from a seed. A seed that was
-    /// asked for means untrained weights.
+    /// Its weights: those of the checkpoint `given`, else those of its search, those that were fetched, or those that are part
+    /// of the program, else drawn from a seed. A seed that was asked for means untrained weights.
     pub(crate) fn origin(&self, given: Option<&Path>, choice: Choice, seed: Option<u64>) -> anyhow::Result<Origin<'_>> {
         let stored = self.stored.as_ref().filter(|_| given.is_none() && seed.is_none());
         let run = self.run.as_ref().filter(|_| given.is_none() && seed.is_none());
-        let (weights, source): (SharedWeights, Source) = match (given, stored, run) {
-            (_, _, Some((run, side))) => {
-                let weights = run.weights(*side, &self.net.graph()?).map_err(searched::explain)?;
-                (weights, Source::Supernet(*side))
-            }
-            (Some(path), _, _) => {
-                let (weights, source) = self.weights(path, choice)?;
-                (Arc::new(weights), source)
-            }
-            (None, Some(stored), _) => {
-                let (weights, source) = self.weights(&stored.weights(choice)?, Choice::Auto)?;
-                (Arc::new(weights), source)
-            }
-            (None, None, None) => {
-                let seed = seed.unwrap_or_default();
-                (Arc::new(Initial::new(&self.net.graph()?, seed)), Source::Untrained { seed })
-            }
+        let embedded = self.embedded.as_ref().filter(|_| given.is_none() && seed.is_none());
+        let of = |(weights, source, notes): (StateDict, Source, Notes)| {
+            let weights: SharedWeights = Arc::new(weights);
+            Ok(Origin { weights, source, notes, stored })
         };
-        Ok(Origin { weights, source, stored })
+        match (given, stored, run, embedded) {
+            (_, _, Some((run, side)), _) => {
+                let weights = run.weights(*side, &self.net.graph()?).map_err(searched::explain)?;
+                Ok(Origin { weights, source: Source::Supernet(*side), notes: Notes::default(), stored })
+            }
+            (Some(path), ..) => of(self.weights(&Checkpoint::open(path)?, choice)?),
+            (None, Some(stored), ..) => of(self.weights(&Checkpoint::open(stored.weights(choice)?)?, Choice::Auto)?),
+            (None, None, None, Some(embedded)) => of(self.weights(&embedded::checkpoint(embedded)?, choice)?),
+            (None, None, None, None) => {
+                let seed = seed.unwrap_or_default();
+                let weights = Arc::new(Initial::new(&self.net.graph()?, seed));
+                Ok(Origin { weights, source: Source::Untrained { seed }, notes: Notes::default(), stored })
+            }
+        }
     }
 
-    /// What an ONNX file of it says about itself.
-    pub(crate) fn metadata(&self, size: Size, passes: &[Pass], source: Source) -> Metadata {
+    /// Whether there are weights for it that were trained.
+    pub(crate) fn has_weights(&self) -> bool {
+        self.stored.is_some() || self.embedded.is_some() || self.checkpoint.is_some()
+    }
+
+    /// What an ONNX file of it with these weights says about itself. What is noted beside the weights comes before what is known
+    /// of the network.
+    pub(crate) fn metadata(&self, size: Size, passes: &[Pass], origin: &Origin<'_>) -> Metadata {
         // Weights from a seed are nobody's work.
-        let trained = !matches!(source, Source::Untrained { .. });
+        let trained = !matches!(origin.source, Source::Untrained { .. });
         let classes = match &self.net {
-            Architecture::BossNet(net) => Some(net.classes),
-            Architecture::Search(_) => None,
+            Architecture::BossNet(net) => net.classes,
+            Architecture::Search(_) => 0,
         };
+        let noted = Some(&origin.notes.labels).filter(|labels| labels.len() == classes);
+        let how = origin.notes.preprocessing.as_ref().or(self.preprocessing.as_ref());
         Metadata {
             architecture: self.net.clone(),
             model: self.name.clone(),
             passes: passes.to_vec(),
-            source,
-            preprocessing: self.preprocessing(size),
-            labels: match &self.labels[..] {
-                // Else only of registered networks it is known what they were trained on.
-                [] if self.name.is_some() && classes == Some(1000) => classes::imagenet(),
-                labels => labels.to_vec(),
-            },
+            source: origin.source.clone(),
+            preprocessing: how.map_or_else(|| Preprocessing::of(&self.net, size.into()), |how| how.at(size.into())),
+            labels: noted.unwrap_or(&self.labels).clone(),
             licence: self.licence.clone().filter(|_| trained),
         }
     }
 
-    /// What must happen to a photograph before the network at this size.
-    fn preprocessing(&self, size: Size) -> Preprocessing {
-        match &self.preprocessing {
-            Some(preprocessing) => preprocessing.at(size.into()),
-            None => Preprocessing::of(&self.net, size.into()),
-        }
-    }
-
-    /// What a safetensors file of it notes.
-    pub(crate) fn notes(&self, size: Size, source: &Source) -> Notes {
+    /// What a safetensors file of it with these weights notes beside them.
+    pub(crate) fn notes(&self, origin: &Origin<'_>) -> Notes {
+        let Origin { source, notes, .. } = origin;
         Notes {
             architecture: Some(self.net.clone()),
             source: Some(source.clone()),
-            preprocessing: self.preprocessing.as_ref().map(|_| self.preprocessing(size)),
-            labels: self.labels.clone(),
+            preprocessing: notes.preprocessing.clone(),
+            labels: notes.labels.clone(),
         }
     }
 

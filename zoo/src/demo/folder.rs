@@ -6,19 +6,23 @@ use std::{fs, io};
 use bossnas_files::{WriteError, write_file};
 
 /// Every file that a demonstration writes, [`RECORD`] first.
-pub(super) const FILES: [&str; 6] = [RECORD, DRAWING, COST, NETWORK, PHOTOGRAPH, INPUT];
+pub(super) const FILES: [&str; 8] = [RECORD, PAGE, DRAWING, COST, NETWORK, PREDICTIONS, DIGIT, INPUT];
 /// What the steps found, as JSON. Its presence says that the other files are a demonstration's.
 pub(super) const RECORD: &str = "demo.json";
+/// All of it as a page for a browser.
+pub(super) const PAGE: &str = "report.html";
 /// The drawing.
-pub(super) const DRAWING: &str = "bossnet-t0.svg";
+pub(super) const DRAWING: &str = "bossnet-digits.svg";
 /// The cost of every node.
-pub(super) const COST: &str = "bossnet-t0-cost.csv";
+pub(super) const COST: &str = "bossnet-digits-cost.csv";
 /// The network.
-pub(super) const NETWORK: &str = "bossnet-t0-224x224-bdyn.onnx";
-/// The photograph.
-pub(super) const PHOTOGRAPH: &str = "flower.jpg";
-/// The photograph as the network's input.
-pub(super) const INPUT: &str = "flower-224x224.npy";
+pub(super) const NETWORK: &str = "bossnet-digits.onnx";
+/// What was said of each digit.
+pub(super) const PREDICTIONS: &str = "predictions.csv";
+/// A digit.
+pub(super) const DIGIT: &str = "digit.png";
+/// That digit as the network's input.
+pub(super) const INPUT: &str = "digit.npy";
 
 /// How every record begins.
 const RECORD_HEAD: &str = "{\n  \"schema\": \"bossnas-zoo/demo/";
@@ -79,6 +83,11 @@ impl Folder {
         self.write(RECORD, json.as_bytes())
     }
 
+    /// Writes the page.
+    pub fn write_page(&self, html: &str) -> Result<PathBuf, FolderError> {
+        self.write(PAGE, html.as_bytes())
+    }
+
     /// Writes one of the files, whole or not at all.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, FolderError> {
         let path = self.file(name);
@@ -103,10 +112,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         let first = Folder::open(&path).unwrap();
-        first.write(PHOTOGRAPH, b"first").unwrap();
+        first.write(DIGIT, b"first").unwrap();
         let second = Folder::open(&path).unwrap();
-        second.write(PHOTOGRAPH, b"second").unwrap();
-        assert_eq!(fs::read(path.join(PHOTOGRAPH)).unwrap(), b"second");
+        second.write(DIGIT, b"second").unwrap();
+        assert_eq!(fs::read(path.join(DIGIT)).unwrap(), b"second");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of its own that runs them ([`Session`]); on processors a stream has one thread, which is the fastest way to run many
 //! images. So cores have work as long as there are images, and memory is bounded by what is in flight.
 
+mod confusion;
 mod prediction;
 mod streams;
 
@@ -19,6 +20,7 @@ use bossnas_data::loader::{Loaded, Loader, LoaderOptions, Times};
 use crate::runtime::{Load, Placement, Session};
 use crate::score::{ScoreError, Scored, score};
 
+pub use confusion::Confusion;
 pub use prediction::{ClassScore, Prediction, Scores};
 pub use streams::{copies_in_memory, streams};
 

@@ -2,12 +2,18 @@
 //!
 //! All of it is computed in float64 and in Pillow's order, since levels are cut off after the point: what is rounded in another
 //! way differs by a level. Most maps move along one axis only. Along the other they hit pixels exactly, where the
-//! interpolation gives the pixel itself, so that four neighbours do instead of sixteen.
+//! interpolation gives the pixel itself, so that every line moves in itself and four neighbours do instead of sixteen. There
+//! four pixels of a line are computed side by side, else the colours of a pixel.
+
+use wide::f64x4;
 
 use super::planes::Planes;
 
-/// Pixels of a row whose sources are looked for side by side.
-const CHUNK: usize = 8;
+/// Pixels that are repeated at both ends of a line, so that all neighbours are there.
+const MARGIN: usize = 2;
+
+/// Pixels of a line that are computed side by side.
+const LANES: usize = 4;
 
 /// Where the middle of a pixel comes from: `x` from `a x + b y + c`, and `y` from `d x + e y + f`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,12 +54,6 @@ impl Affine {
         let turned = |a: f64, b: f64| a * -x + b * -y + 0.0;
         Self { x: [cos, sin, turned(cos, sin) + x], y: [-sin, cos, turned(-sin, cos) + y] }
     }
-
-    /// Where the middle of a pixel comes from, in float64 and in Pillow's order.
-    #[inline]
-    fn source([a, b, c]: [f64; 3], x: f64, y: f64) -> f64 {
-        a * x + b * y + c
-    }
 }
 
 /// Python's `round(value, 15)`: to the nearest decimal, which is found in decimals.
@@ -64,124 +64,159 @@ fn rounded(value: f64) -> f64 {
 
 /// Moves all pixels. Where nothing comes from inside of the view, it is filled.
 pub(crate) fn transform(view: &mut Planes, map: Affine, fill: [u8; 3]) {
-    let mut made = Planes::filled([view.height, view.width], fill);
+    let (height, width) = (view.height, view.width);
+    let mut made = Planes::filled([height, width], fill);
     if map.y == SAME_Y {
-        along_rows(view, map.x, &mut made);
+        let [along, across, offset] = map.x;
+        let lines = Lines { count: height, apart: width, length: width, step: 1 };
+        lines.transform(view, [along, across, offset], &mut made);
     } else if map.x == SAME_X {
-        along_columns(view, map.y, &mut made);
+        let [across, along, offset] = map.y;
+        let lines = Lines { count: width, apart: 1, length: height, step: width };
+        lines.transform(view, [along, across, offset], &mut made);
     } else {
         both_ways(view, map, &mut made);
     }
     *view = made;
 }
 
-/// A source on an axis: the first of the four neighbours, and how far it is from the second one to the third.
+/// A source on an axis: the first of the four neighbours, counted with the margin, and how far it is from the second one to the
+/// third.
 #[derive(Clone, Copy)]
 struct Place {
-    first: isize,
+    first: usize,
     part: f64,
 }
 
 impl Place {
-    /// `None` outside of a view of this side.
+    /// `None` outside of an axis of this length.
     #[inline]
-    fn new(source: f64, side: f64) -> Option<Self> {
-        if !(0.0..side).contains(&source) {
+    fn new(source: f64, length: f64) -> Option<Self> {
+        if !(0.0..length).contains(&source) {
             return None;
         }
         let middle = source - 0.5;
-        let whole = middle.floor();
-        Some(Self { first: whole as isize - 1, part: middle - whole })
-    }
-
-    /// The four neighbours; beyond the border a view goes on as it ends.
-    #[inline]
-    fn neighbours(self, side: usize) -> [usize; 4] {
-        [0, 1, 2, 3].map(|k| (self.first + k).clamp(0, side as isize - 1) as usize)
+        let before = if middle < 0.0 { -1 } else { middle as i32 };
+        Some(Self { first: (before + MARGIN as i32 - 1) as usize, part: middle - f64::from(before) })
     }
 }
 
 /// The cubic through the middle two of four numbers whose slopes there are the differences of their neighbours.
 #[inline]
-fn cubic([v1, v2, v3, v4]: [f64; 4], part: f64) -> f64 {
-    let p2 = -v1 + v3;
-    let p3 = 2.0 * (v1 - v2) + v3 - v4;
-    let p4 = -v1 + v2 - v3 + v4;
+fn cubic([v1, v2, v3, v4]: [f64x4; 4], part: f64x4) -> f64x4 {
+    let p2 = v3 - v1;
+    let p3 = (v1 - v2) * f64x4::splat(2.0) + v3 - v4;
+    let p4 = v2 - v1 - v3 + v4;
     v2 + part * (p2 + part * (p3 + part * p4))
 }
 
 /// Cut off after the point and at both ends of a byte, as the cast does it.
 #[inline]
-fn level(value: f64) -> u8 {
-    value as u8
+fn levels(values: f64x4) -> [u8; LANES] {
+    values.to_array().map(|value| value as u8)
 }
 
-/// Every row moves in itself.
-fn along_rows(view: &Planes, map: [f64; 3], made: &mut Planes) {
-    let (height, width) = (view.height, view.width);
-    // A row with two more pixels at its beginning and at its end, so that all neighbours are there.
-    let mut row = vec![0.0; width + 4];
-    let (from, to) = (view.levels(), made.levels_mut());
-    for (from, to) in from.into_iter().zip(to) {
-        let rows = from.chunks_exact(width).zip(to.chunks_exact_mut(width));
-        for ((from, to), y) in rows.zip(0..height) {
-            let y = y as f64 + 0.5;
-            row[..2].fill(f64::from(from[0]));
-            row[2..width + 2].iter_mut().zip(from).for_each(|(wide, &level)| *wide = f64::from(level));
-            row[width + 2..].fill(f64::from(from[width - 1]));
-            for (chunk, to) in to.chunks_mut(CHUNK).enumerate() {
-                let place = |i: usize| {
-                    let x = (chunk * CHUNK + i) as f64 + 0.5;
-                    Place::new(Affine::source(map, x, y), width as f64)
-                };
-                for (i, to) in to.iter_mut().enumerate() {
-                    if let Some(place) = place(i) {
-                        let at = (place.first + 2) as usize;
-                        *to = level(cubic([row[at], row[at + 1], row[at + 2], row[at + 3]], place.part));
+/// Rows or columns of a view.
+struct Lines {
+    count: usize,
+    /// From a line to the next one.
+    apart: usize,
+    /// Pixels of a line.
+    length: usize,
+    /// From a pixel of a line to the next one.
+    step: usize,
+}
+
+impl Lines {
+    /// Moves every line in itself. A pixel comes from `along * its place in the line + across * the place of the line + offset`.
+    fn transform(&self, view: &Planes, [along, across, offset]: [f64; 3], made: &mut Planes) {
+        let length = self.length as f64;
+        let counted = f64x4::new([0.5, 1.5, 2.5, 3.5]);
+        let mut wide = [(); 3].map(|()| vec![0.0; self.length + 2 * MARGIN]);
+        let (from, mut to) = (view.levels(), made.levels_mut());
+        for (line, number) in (0..self.count).zip(0_u32..) {
+            for (from, wide) in from.iter().zip(&mut wide) {
+                self.widen(&from[line * self.apart..], wide);
+            }
+            let shift = f64x4::splat(across * (f64::from(number) + 0.5));
+            for (at, place) in (0..self.length).zip(0_u32..).step_by(LANES) {
+                let middles = f64x4::splat(f64::from(place)) + counted;
+                let sources = f64x4::splat(along) * middles + shift + f64x4::splat(offset);
+                let places = sources.to_array().map(|source| Place::new(source, length));
+                let out = line * self.apart + at * self.step;
+                if let Some((first, parts)) = in_a_row(places).filter(|_| at + LANES <= self.length) {
+                    for (wide, to) in wide.iter().zip(&mut to) {
+                        let lanes = |k: usize| {
+                            let lanes = &wide[first + k..first + k + LANES];
+                            f64x4::new([lanes[0], lanes[1], lanes[2], lanes[3]])
+                        };
+                        let made = levels(cubic([lanes(0), lanes(1), lanes(2), lanes(3)], parts));
+                        for (lane, level) in made.into_iter().enumerate() {
+                            to[out + lane * self.step] = level;
+                        }
+                    }
+                    continue;
+                }
+                // At the ends, and where a source is rounded into the next pixel: one by one.
+                let inside = places.into_iter().take(self.length - at).enumerate();
+                for (lane, place) in inside.filter_map(|(lane, place)| Some((lane, place?))) {
+                    for (wide, to) in wide.iter().zip(&mut to) {
+                        let four = [0, 1, 2, 3].map(|k| f64x4::splat(wide[place.first + k]));
+                        let [level, ..] = levels(cubic(four, f64x4::splat(place.part)));
+                        to[out + lane * self.step] = level;
                     }
                 }
             }
         }
     }
-}
 
-/// Every column moves in itself.
-fn along_columns(view: &Planes, map: [f64; 3], made: &mut Planes) {
-    let (height, width) = (view.height, view.width);
-    let places = |y: usize| {
-        let place = move |x: usize| Place::new(Affine::source(map, x as f64 + 0.5, y as f64 + 0.5), height as f64);
-        (0..width).map(place)
-    };
-    let from = view.levels();
-    let to = made.levels_mut();
-    for (from, to) in from.into_iter().zip(to) {
-        for (y, to) in to.chunks_exact_mut(width).enumerate() {
-            for ((x, to), place) in to.iter_mut().enumerate().zip(places(y)) {
-                if let Some(place) = place {
-                    let values = place.neighbours(height).map(|y| f64::from(from[y * width + x]));
-                    *to = level(cubic(values, place.part));
-                }
-            }
-        }
+    /// The levels of a line, with those at both ends repeated.
+    fn widen(&self, from: &[u8], wide: &mut [f64]) {
+        let (first, rest) = wide.split_at_mut(MARGIN);
+        let (middle, last) = rest.split_at_mut(self.length);
+        let levels = from.iter().step_by(self.step);
+        middle.iter_mut().zip(levels).for_each(|(wide, &level)| *wide = f64::from(level));
+        first.fill(middle[0]);
+        last.fill(middle[self.length - 1]);
     }
 }
 
-/// Any other map.
+/// The first neighbour of the first place, where those of the others follow one by one, and the parts of all.
+#[inline]
+fn in_a_row(places: [Option<Place>; LANES]) -> Option<(usize, f64x4)> {
+    let [Some(a), Some(b), Some(c), Some(d)] = places else { return None };
+    let follow = [b.first, c.first, d.first] == [a.first + 1, a.first + 2, a.first + 3];
+    follow.then(|| (a.first, f64x4::new([a.part, b.part, c.part, d.part])))
+}
+
+/// Any other map: of each pixel the colours side by side.
 fn both_ways(view: &Planes, map: Affine, made: &mut Planes) {
     let (height, width) = (view.height, view.width);
+    let stride = width + 2 * MARGIN;
+    let mut wide = vec![f64x4::ZERO; stride * (height + 2 * MARGIN)];
     let from = view.levels();
-    let mut to = made.levels_mut();
-    for y in 0..height {
-        for x in 0..width {
-            let (middle_x, middle_y) = (x as f64 + 0.5, y as f64 + 0.5);
-            let across = Place::new(Affine::source(map.x, middle_x, middle_y), width as f64);
-            let down = Place::new(Affine::source(map.y, middle_x, middle_y), height as f64);
-            let (Some(across), Some(down)) = (across, down) else { continue };
-            let (columns, rows) = (across.neighbours(width), down.neighbours(height));
-            for (from, to) in from.iter().zip(&mut to) {
-                let row = |y: usize| cubic(columns.map(|x| f64::from(from[y * width + x])), across.part);
-                to[y * width + x] = level(cubic(rows.map(row), down.part));
-            }
+    for (place, row) in wide.chunks_exact_mut(stride).enumerate() {
+        let y = place.saturating_sub(MARGIN).min(height - 1);
+        for (place, pixel) in row.iter_mut().enumerate() {
+            let at = y * width + place.saturating_sub(MARGIN).min(width - 1);
+            *pixel = f64x4::new([from[0][at], from[1][at], from[2][at], 0].map(f64::from));
+        }
+    }
+    let [red, green, blue] = made.levels_mut().map(|plane| plane.chunks_exact_mut(width));
+    for (((red, green), blue), y) in red.zip(green).zip(blue).zip(0_u32..) {
+        let pixels = red.iter_mut().zip(green).zip(blue);
+        for (((red, green), blue), x) in pixels.zip(0_u32..) {
+            let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+            let source = |[a, b, c]: [f64; 3]| a * x + b * y + c;
+            let Some(across) = Place::new(source(map.x), width as f64) else { continue };
+            let Some(down) = Place::new(source(map.y), height as f64) else { continue };
+            let part = f64x4::splat(across.part);
+            let row = |number: usize| {
+                let four = &wide[(down.first + number) * stride + across.first..][..4];
+                cubic([four[0], four[1], four[2], four[3]], part)
+            };
+            let made = cubic([row(0), row(1), row(2), row(3)], f64x4::splat(down.part));
+            [*red, *green, *blue, _] = levels(made);
         }
     }
 }

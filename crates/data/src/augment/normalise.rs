@@ -8,9 +8,9 @@ pub(crate) fn normalise(view: &Planes, mean: &[f64; 3], std: &[f64; 3], level: i
     let plane = view.height * view.width;
     for (channel, (levels, out)) in view.levels().into_iter().zip(out.chunks_mut(plane)).enumerate() {
         let (mean, std) = (mean[channel] as f32, std[channel] as f32);
-        let table: [f32; 256] = std::array::from_fn(|byte| (f32::from(level(byte as u8)) / 255.0 - mean) / std);
-        for (&level, out) in levels.iter().zip(out) {
-            *out = table[usize::from(level)];
+        // Dividing is as fast as looking up, since it is done for several levels at once.
+        for (&byte, out) in levels.iter().zip(out) {
+            *out = (f32::from(level(byte)) / 255.0 - mean) / std;
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bossnas_files::SourceFile;
 
+use crate::decode::{Top, decode_top};
 use crate::{DecodeOptions, RgbImage, decode_with};
 
 pub mod cifar;
@@ -332,11 +333,21 @@ impl Sample<'_> {
     }
 
     pub(crate) fn decode(&self, raw: Raw, options: DecodeOptions) -> Result<RgbImage, DataSetError> {
+        Ok(self.decode_top(raw, options, |[height, _]| height)?.image)
+    }
+
+    /// At least so many rows as `rows` says of an image of this height and width.
+    pub(crate) fn decode_top(
+        &self,
+        raw: Raw,
+        options: DecodeOptions,
+        rows: impl FnOnce([u32; 2]) -> u32,
+    ) -> Result<Top, DataSetError> {
         match raw {
             Raw::File(bytes) => {
-                decode_with(&bytes, options).map_err(|source| DataSetError::Image { name: self.name(), source })
+                decode_top(&bytes, options, rows).map_err(|source| DataSetError::Image { name: self.name(), source })
             }
-            Raw::Pixels(image) => Ok(image),
+            Raw::Pixels(image) => Ok(Top::all(image)),
         }
     }
 }

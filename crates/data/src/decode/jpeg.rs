@@ -1,7 +1,7 @@
 //! JPEG: which decoder this program was built with, and what is checked before it runs.
 
 use super::survey::survey;
-use super::{Error, Limits, RgbImage};
+use super::{Error, Limits, Top};
 use crate::orientation::Orientation;
 
 /// What decodes JPEG files, decided when the program is built.
@@ -63,12 +63,19 @@ impl Checks {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Option<Orientation>), Error> {
-    let survey = survey(bytes);
-    let checks = Checks { limits, scans: survey.scans };
+/// What the file says about its orientation.
+pub(super) fn orientation(bytes: &[u8]) -> Option<Orientation> {
+    survey(bytes).exif.and_then(Orientation::from_exif)
+}
+
+/// Decodes at least so many rows as `rows` says of an image of this height and width.
+pub(super) fn decode(bytes: &[u8], limits: Limits, rows: impl FnOnce([u32; 2]) -> u32) -> Result<Top, Error> {
+    let checks = Checks { limits, scans: survey(bytes).scans };
     #[cfg(feature = "libjpeg")]
-    let image = super::libjpeg::decode(bytes, checks)?;
+    return super::libjpeg::decode(bytes, checks, rows);
     #[cfg(not(feature = "libjpeg"))]
-    let image = super::pure::decode_jpeg(bytes, checks)?;
-    Ok((image, survey.exif.and_then(Orientation::from_exif)))
+    {
+        let _ = rows;
+        super::pure::decode_jpeg(bytes, checks).map(Top::all)
+    }
 }

@@ -18,15 +18,16 @@ use std::panic::{self, AssertUnwindSafe};
 use mozjpeg::Decompress;
 
 use super::jpeg::Checks;
-use super::{Error, RgbImage};
+use super::{Error, RgbImage, Top};
 
 /// How the wrapper's messages begin; any other panic is a mistake and goes on as one.
 const FATAL: &str = "libjpeg fatal error: ";
 
-pub(super) fn decode(bytes: &[u8], checks: Checks) -> Result<RgbImage, Error> {
+/// Decodes so many rows as `rows` says of an image of this height and width.
+pub(super) fn decode(bytes: &[u8], checks: Checks, rows: impl FnOnce([u32; 2]) -> u32) -> Result<Top, Error> {
     let source = Source { rest: bytes, ended: &Cell::new(false) };
     let ended = source.ended;
-    match panic::catch_unwind(AssertUnwindSafe(|| decompress(source, checks))) {
+    match panic::catch_unwind(AssertUnwindSafe(|| decompress(source, checks, rows))) {
         Ok(result) => result,
         Err(payload) => match payload.downcast_ref::<String>().and_then(|message| message.strip_prefix(FATAL)) {
             Some(_) if ended.get() => Err(Error::Truncated),
@@ -36,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], checks: Checks) -> Result<RgbImage, Error> {
     }
 }
 
-fn decompress(source: Source<'_>, checks: Checks) -> Result<RgbImage, Error> {
+fn decompress(source: Source<'_>, checks: Checks, rows: impl FnOnce([u32; 2]) -> u32) -> Result<Top, Error> {
     let ended = source.ended;
     let failed = |error: io::Error| {
         if ended.get() { Error::Truncated } else { Error::Jpeg { reason: error.to_string() } }
@@ -53,18 +54,26 @@ fn decompress(source: Source<'_>, checks: Checks) -> Result<RgbImage, Error> {
         _ => return Err(Error::Jpeg { reason: format!("it has {components} components") }),
     }
     .map_err(failed)?;
-    let decoded: Vec<u8> = started.read_scanlines().map_err(failed)?;
-    // The rest of the file, up to the marker that ends it. That one may be missing.
-    match panic::catch_unwind(AssertUnwindSafe(|| started.finish())) {
-        Err(payload) if !ended.get() => panic::resume_unwind(payload),
-        _ => {}
-    }
+    let rows = rows([height, width]).clamp(1, height);
+    let decoded: Vec<u8> = if rows < height {
+        let mut decoded = vec![0; rows as usize * width as usize * components];
+        started.read_scanlines_into(&mut decoded).map_err(failed)?;
+        decoded
+    } else {
+        let decoded = started.read_scanlines().map_err(failed)?;
+        // The rest of the file, up to the marker that ends it. That one may be missing.
+        match panic::catch_unwind(AssertUnwindSafe(|| started.finish())) {
+            Err(payload) if !ended.get() => panic::resume_unwind(payload),
+            _ => {}
+        }
+        decoded
+    };
     let pixels = match components {
         1 => decoded.iter().flat_map(|&grey| [grey; 3]).collect(),
         3 => decoded,
         _ => decoded.as_chunks().0.iter().flat_map(|&inks| mixed(inks)).collect(),
     };
-    RgbImage::new(width, height, pixels)
+    Ok(Top { image: RgbImage::new(width, rows, pixels)?, size: [height, width] })
 }
 
 /// Pillow's mixture of inks. They are stored inverted: 255 is none of it.

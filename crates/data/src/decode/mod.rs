@@ -62,17 +62,49 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, Error> {
 
 /// [`decode()`], with a say about the EXIF orientation.
 pub fn decode_with(bytes: &[u8], options: DecodeOptions) -> Result<RgbImage, Error> {
+    Ok(decode_top(bytes, options, |[height, _]| height)?.image)
+}
+
+/// The upper part of an image, as far down as somebody looks, or more of it.
+#[derive(Debug)]
+pub(crate) struct Top {
+    pub(crate) image: RgbImage,
+    /// Height and width of all of the image.
+    pub(crate) size: [u32; 2],
+}
+
+impl Top {
+    /// Of an image that is there already.
+    pub(crate) fn all(image: RgbImage) -> Self {
+        Self { size: [image.height(), image.width()], image }
+    }
+}
+
+/// Decodes so many rows as `rows` says, which is told height and width. Half of the work on a photograph is reading codes one
+/// after the other, so what is below a crop costs much and is worth nothing. What is damaged there is not noticed.
+///
+/// Only JPEG files that are not turned end early.
+pub(crate) fn decode_top(
+    bytes: &[u8],
+    options: DecodeOptions,
+    rows: impl FnOnce([u32; 2]) -> u32,
+) -> Result<Top, Error> {
     let (image, orientation) = if bytes.starts_with(b"\xff\xd8\xff") {
-        jpeg::decode(bytes, options.limits)?
+        match jpeg::orientation(bytes) {
+            Some(orientation) if options.exif => {
+                (jpeg::decode(bytes, options.limits, |[height, _]| height)?.image, Some(orientation))
+            }
+            _ => return jpeg::decode(bytes, options.limits, rows),
+        }
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         png::decode(bytes, options.limits)?
     } else {
         return Err(Error::UnknownFormat);
     };
-    match orientation {
-        Some(orientation) if options.exif => turned(image, orientation),
-        _ => Ok(image),
-    }
+    Ok(Top::all(match orientation {
+        Some(orientation) if options.exif => turned(image, orientation)?,
+        _ => image,
+    }))
 }
 
 #[cfg(test)]

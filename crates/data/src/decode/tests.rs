@@ -66,3 +66,42 @@ fn crc(bytes: &[u8]) -> u32 {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1)))
     })
 }
+
+/// A photograph of the repository.
+#[cfg(feature = "libjpeg")]
+const PHOTOGRAPH: &[u8] = include_bytes!("../../../../zoo/assets/flower.jpg");
+
+#[cfg(feature = "libjpeg")]
+#[test]
+fn the_upper_rows_are_those_of_the_whole_image() {
+    let whole = decode(PHOTOGRAPH, Limits::default()).unwrap();
+    let row = whole.width() as usize * 3;
+    for wanted in [0, 1, 7, 8, 9, 16, 17, 100, whole.height() - 1, whole.height(), u32::MAX] {
+        let top = decode_top(PHOTOGRAPH, DecodeOptions::default(), |size| {
+            assert_eq!(size, [whole.height(), whole.width()]);
+            wanted
+        });
+        let Top { image, size } = top.unwrap();
+        assert_eq!(size, [whole.height(), whole.width()]);
+        assert_eq!(image.height(), wanted.clamp(1, whole.height()));
+        assert!(image.pixels() == &whole.pixels()[..image.height() as usize * row]);
+    }
+}
+
+#[cfg(feature = "libjpeg")]
+#[test]
+fn what_is_missing_below_the_rows_that_are_seen_is_not_noticed() {
+    let cut = &PHOTOGRAPH[..PHOTOGRAPH.len() / 2];
+    assert!(matches!(decode(cut, Limits::default()), Err(Error::Truncated)));
+    let top = |rows| decode_top(cut, DecodeOptions::default(), |_| rows).map(|top| top.image);
+    let whole = decode(PHOTOGRAPH, Limits::default()).unwrap();
+    assert!(top(100).unwrap().pixels() == &whole.pixels()[..100 * whole.width() as usize * 3]);
+    assert!(matches!(top(whole.height() - 1), Err(Error::Truncated)));
+}
+
+#[test]
+fn of_what_cannot_end_early_all_is_decoded() {
+    let bytes = png(&[9; 300], 10, 10, ExtendedColorType::Rgb8);
+    let Top { image, size } = decode_top(&bytes, DecodeOptions::default(), |_| 2).unwrap();
+    assert_eq!((image.height(), size), (10, [10, 10]));
+}

@@ -28,7 +28,8 @@ pub use sampler::{RepeatRule, repeated};
 
 use crate::augment::normalise::normalise;
 use crate::batches::{Augment, Batch, BatchLoader, BatchOptions};
-use crate::{Error, RgbImage};
+use crate::decode::{Top, decode_top};
+use crate::{DecodeOptions, Error, RgbImage};
 
 /// Batches of inputs, one of each sample.
 pub type TrainingLoader = BatchLoader<Recipe>;
@@ -39,13 +40,36 @@ pub type TrainingBatch = Batch;
 /// How batches of inputs are made.
 pub type TrainingLoaderOptions = BatchOptions;
 
-/// Makes one input: `[3, size, size]` normalised numbers.
-pub fn input(image: &RgbImage, recipe: &Recipe, key: Key, out: &mut [f32]) -> Result<(), Error> {
+/// Makes one input of a file's bytes, of which no more is decoded than is seen.
+pub fn input_from(
+    bytes: &[u8],
+    decode: DecodeOptions,
+    recipe: &Recipe,
+    key: Key,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    check(recipe, out)?;
+    let Top { image, size } = decode_top(bytes, decode, |size| recipe.rows(size, key))?;
+    input_of(&image, size, recipe, key, out)
+}
+
+fn check(recipe: &Recipe, out: &[f32]) -> Result<(), Error> {
     recipe.check()?;
     if out.len() != recipe.numbers() {
         return Err(Error::InputLength { size: recipe.size, numbers: out.len() });
     }
-    let choices = Choices::draw(recipe, [image.height(), image.width()], key);
+    Ok(())
+}
+
+/// Makes one input: `[3, size, size]` normalised numbers.
+pub fn input(image: &RgbImage, recipe: &Recipe, key: Key, out: &mut [f32]) -> Result<(), Error> {
+    check(recipe, out)?;
+    input_of(image, [image.height(), image.width()], recipe, key, out)
+}
+
+/// [`input()`] of an image of this height and width, of which at least the rows that are seen are there.
+fn input_of(image: &RgbImage, size: [u32; 2], recipe: &Recipe, key: Key, out: &mut [f32]) -> Result<(), Error> {
+    let choices = Choices::draw(recipe, size, key);
     let made = choices.before_erasing(image, [recipe.size; 2])?;
     normalise(&made, &recipe.mean, &recipe.std, |level| level, out);
     if let Some(erased) = &choices.erased {
@@ -67,7 +91,14 @@ impl Augment for Recipe {
         self.size
     }
 
-    fn augment(&self, image: &RgbImage, key: Key, _: usize, out: &mut [f32]) -> Result<(), Error> {
-        input(image, self, key, out)
+    fn rows(&self, size: [u32; 2], key: Key) -> u32 {
+        match Choices::draw(self, size, key).window {
+            Window::Resized { top, height, .. } => top.saturating_add(height),
+            Window::Padded { .. } => size[0],
+        }
+    }
+
+    fn augment(&self, image: &RgbImage, size: [u32; 2], key: Key, _: usize, out: &mut [f32]) -> Result<(), Error> {
+        input_of(image, size, self, key, out)
     }
 }

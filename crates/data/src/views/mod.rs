@@ -59,7 +59,7 @@ impl Augment for Recipe {
     }
 
     /// A repeated sample has the same views again: they are told apart by image and view alone.
-    fn augment(&self, image: &RgbImage, key: Key, input: usize, out: &mut [f32]) -> Result<(), Error> {
+    fn augment(&self, image: &RgbImage, _: [u32; 2], key: Key, input: usize, out: &mut [f32]) -> Result<(), Error> {
         let Key { seed, epoch, image: number, occurrence: _ } = key;
         view(image, self, Draw { seed, epoch, image: number, view: input as u64 }, out)
     }

@@ -15,6 +15,8 @@ pub(super) struct RawRegistry {
     _schema: i64,
     #[serde(default, rename = "checkpoint")]
     pub(super) checkpoints: Vec<RawCheckpoint>,
+    #[serde(default)]
+    pub(super) embedded: Vec<RawEmbedded>,
     #[serde(default, rename = "model")]
     pub(super) models: Vec<RawModel>,
     #[serde(default, rename = "data_set")]
@@ -42,8 +44,38 @@ pub(super) struct RawModel {
     pub(super) aliases: Vec<Spanned<String>>,
     pub(super) arch: Spanned<String>,
     pub(super) size: Spanned<i64>,
-    pub(super) checkpoint: Spanned<String>,
+    pub(super) checkpoint: Option<Spanned<String>>,
+    pub(super) embedded: Option<Spanned<String>>,
+    pub(super) preprocessing: Option<RawPreprocessing>,
+    pub(super) classes: Option<Spanned<Vec<String>>>,
     pub(super) published: Option<RawPublished>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPreprocessing {
+    pub(super) resize: Spanned<i64>,
+    pub(super) mean: Spanned<[f64; 3]>,
+    pub(super) std: Spanned<[f64; 3]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmbedded {
+    pub(super) name: Spanned<String>,
+    pub(super) onnx: RawEmbeddedFile,
+    pub(super) safetensors: RawEmbeddedFile,
+    pub(super) data_set: Spanned<String>,
+    pub(super) seed: Spanned<i64>,
+    pub(super) made_by: String,
+    pub(super) licence: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEmbeddedFile {
+    pub(super) bytes: Spanned<i64>,
+    pub(super) sha256: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +83,9 @@ pub(super) struct RawModel {
 pub(super) struct RawPublished {
     pub(super) top1: Spanned<f64>,
     pub(super) top5: Spanned<f64>,
-    pub(super) madds: Spanned<i64>,
-    pub(super) step_ms: Spanned<f64>,
+    pub(super) data_set: Option<Spanned<String>>,
+    pub(super) madds: Option<Spanned<i64>>,
+    pub(super) step_ms: Option<Spanned<f64>>,
     pub(super) source: String,
 }
 
@@ -65,7 +98,7 @@ pub(super) struct RawDataSet {
     pub(super) layout: Spanned<String>,
     pub(super) source: String,
     pub(super) licence: String,
-    pub(super) files: Spanned<Vec<Spanned<RawFile>>>,
+    pub(super) files: Option<Spanned<Vec<Spanned<RawFile>>>>,
 }
 
 #[derive(Deserialize)]

@@ -173,7 +173,7 @@ fn stage(args: &Args, space: &Space, best: Vec<Vec<u8>>) -> anyhow::Result<Stage
     }
     if best.len() != number {
         let message = format!(
-            "stage {number} has {} before it, there are paths of {}",
+            "stage {number} has {} before it, --best-paths names {}",
             units::counted(number, "stage"),
             best.len()
         );

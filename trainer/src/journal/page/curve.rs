@@ -74,11 +74,7 @@ pub(super) fn of_parts<B: Batch>(steps: &[&B], value: impl Fn(&B) -> Option<f64>
 }
 
 /// A value of each step. Where there are many, the mean of each stretch of steps, and a band from its lowest value to its highest.
-pub(super) fn summary<B: Batch>(
-    steps: &[&B],
-    name: &str,
-    value: impl Fn(&B) -> f64,
-) -> (Vec<Line>, Option<Band>) {
+pub(super) fn summary<B: Batch>(steps: &[&B], name: &str, value: impl Fn(&B) -> f64) -> (Vec<Line>, Option<Band>) {
     let all = of_parts(steps, |step| Some(value(step)));
     let stretch = steps.len() / MEANS;
     if stretch < FEW {

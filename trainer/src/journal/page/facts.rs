@@ -11,10 +11,7 @@ const YEAR_10_000: f64 = 253_402_300_800.0;
 
 /// The seconds between two events in which a process worked; the time between two processes does not count. `begins` says which
 /// events are the first of a process.
-pub(crate) fn worked<'a, E: Event>(
-    events: &'a [E],
-    begins: impl Fn(&E) -> bool,
-) -> impl Iterator<Item = (&'a E, f64)> {
+pub(crate) fn worked<'a, E: Event>(events: &'a [E], begins: impl Fn(&E) -> bool) -> impl Iterator<Item = (&'a E, f64)> {
     let pairs = events.windows(2).filter_map(|pair| Some((pair.first()?, pair.last()?)));
     let pairs = pairs.filter(move |(_, event)| !begins(event));
     // A clock may have been set back.

@@ -74,11 +74,7 @@ pub(crate) fn speed<B: Batch>(page: &mut Page, steps: &[&B], marks: &[Milestone]
 }
 
 /// A row for each part of the run, which is called `part`: its steps, its time, and how fast it was.
-pub(crate) fn speed_table<B: Batch>(
-    part: &str,
-    steps: &[&B],
-    time: (&str, &dyn Fn(usize) -> Option<String>),
-) -> Table {
+pub(crate) fn speed_table<B: Batch>(part: &str, steps: &[&B], time: (&str, &dyn Fn(usize) -> Option<String>)) -> Table {
     let (heading, time_of) = time;
     let mut table = Table::new([
         (part, Align::Right),

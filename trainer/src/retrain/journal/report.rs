@@ -39,10 +39,7 @@ const NOTES: [(&str, &str); 8] = [
         "best",
         "The weights with the highest top-1 of all evaluations. They were chosen on the images that they are judged by, which flatters them a little; the last epoch was not chosen.",
     ),
-    (
-        "norm of the gradients",
-        "Before they were clipped; known only where clipping asks for it.",
-    ),
+    ("norm of the gradients", "Before they were clipped; known only where clipping asks for it."),
     (
         "waiting",
         "The share of the time in which training waited for pictures. Above a few per cent, more threads for pictures make a run faster.",
@@ -62,7 +59,10 @@ impl Run {
     }
 
     fn epochs(&self) -> Vec<&Epoch> {
-        self.events.iter().filter_map(|event| if let Event::Epoch(epoch) = event { Some(epoch) } else { None }).collect()
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Epoch(epoch) = event { Some(epoch) } else { None })
+            .collect()
     }
 
     /// The best weights: which, after which epoch, and how good.
@@ -157,7 +157,9 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let done = run.events.last().map_or(0, |event| event.step());
     let mut version = None;
     for event in &run.events {
-        if let Event::Start { version: program, arch, recipe, data_set, images: [train, test], epochs, steps, .. } = event {
+        if let Event::Start { version: program, arch, recipe, data_set, images: [train, test], epochs, steps, .. } =
+            event
+        {
             facts.push(("network", arch.clone()));
             facts.push(("recipe", recipe.clone()));
             let images = format!("{data_set}: {} to train on, {} to judge by", counted(*train), counted(*test));
@@ -203,10 +205,8 @@ fn accuracy(page: &mut Page, run: &Run) -> Result<(), JournalError> {
         pieces: pieces(&epochs, |_, _| false, |epoch| Some([epoch.step as f64, value(epoch)?])),
     };
     let mut draw = |title: &str, axis: &str, value: &dyn Fn(Scores) -> f64, caption: &str| {
-        let lines = [
-            line("model", &|epoch| epoch.model.map(value)),
-            line("model_ema", &|epoch| epoch.model_ema.map(value)),
-        ];
+        let lines =
+            [line("model", &|epoch| epoch.model.map(value)), line("model_ema", &|epoch| epoch.model_ema.map(value))];
         let lines = lines.into_iter().filter(|line| !line.pieces.is_empty()).collect();
         Curve { title, axis: Axis::linear(axis), lines, band: None, caption }.draw(page, &[])
     };

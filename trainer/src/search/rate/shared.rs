@@ -135,32 +135,42 @@ type Finish<'f> = &'f mut dyn FnMut(usize, Tensor) -> Result<(), TorchError>;
 impl Walk<'_> {
     /// Estimates the statistics of every node of one side.
     fn estimate(&mut self, side: Side, input: &Tensor) -> Result<(), TorchError> {
-        self.tree.roots.iter().try_for_each(|&root| self.estimate_node(side, root, input))
+        let tree = self.tree;
+        self.estimate_nodes(side, &tree.roots, input.shallow_clone(), None)
     }
 
-    fn estimate_node(&mut self, side: Side, index: usize, input: &Tensor) -> Result<(), TorchError> {
-        let node = &self.tree.nodes[index];
-        let mut estimated = Estimated::default();
-        let layer = self.job.siamese.module(side, node.part)?;
-        let mut value = layer.forward_one(input, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
-        if let Some((_, project)) = node.leaf {
-            let module = self.job.siamese.module(side, project)?;
-            let projection =
-                module.forward_one(&value, &mut self.job.siamese.mode(Norm::Estimate(&mut estimated.layer)))?;
-            if side == Side::Online {
-                estimated.prediction = self.job.predictor_statistics(&projection)?;
+    /// Estimates the statistics of nodes that read the same value. Where it is not held, it is computed again for each by
+    /// node `again`, from what that reads.
+    fn estimate_nodes(
+        &mut self,
+        side: Side,
+        nodes: &[usize],
+        mut value: Tensor,
+        again: Option<(usize, &Tensor)>,
+    ) -> Result<(), TorchError> {
+        let (tree, siamese) = (self.tree, self.job.siamese);
+        let module = |index: usize| siamese.module(side, tree.nodes[index].part);
+        let mut shared = Shared::among(nodes.iter().filter_map(|&index| module(index).ok()));
+        for (number, &index) in nodes.iter().enumerate() {
+            if let Some((parent, input)) = again.filter(|_| number > 0) {
+                let given = &self.estimated[&(side, parent)].layer;
+                value = module(parent)?.forward_one(input, &mut siamese.mode(Norm::Given(given)))?;
             }
-        }
-        self.estimated.insert((side, index), estimated);
-        let held = self.hold[node.level] || node.children.len() < 2;
-        for (number, &child) in node.children.iter().enumerate() {
-            if number > 0 && !held {
-                value = layer.forward_one(
-                    input,
-                    &mut self.job.siamese.mode(Norm::Given(&self.estimated[&(side, index)].layer)),
-                )?;
+            let node = &tree.nodes[index];
+            let mut estimated = Estimated::default();
+            let mode = siamese.mode(Norm::Estimate(&mut estimated.layer));
+            let shared = again.is_none().then_some(&mut shared);
+            let output = module(index)?.forward_one(&value, &mut Mode { shared, ..mode })?;
+            if let Some((_, project)) = node.leaf {
+                let mode = &mut siamese.mode(Norm::Estimate(&mut estimated.layer));
+                let projection = siamese.module(side, project)?.forward_one(&output, mode)?;
+                if side == Side::Online {
+                    estimated.prediction = self.job.predictor_statistics(&projection)?;
+                }
             }
-            self.estimate_node(side, child, &value)?;
+            self.estimated.insert((side, index), estimated);
+            let held = self.hold[node.level] || node.children.len() < 2;
+            self.estimate_nodes(side, &node.children, output, (!held).then_some((index, &value)))?;
         }
         Ok(())
     }

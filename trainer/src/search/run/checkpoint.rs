@@ -13,9 +13,7 @@ use super::plan::Plan;
 use super::ratings::name;
 use super::state::{Decided, Position, State};
 use crate::optim::LossScaler;
-use crate::run::{
-    CheckpointError, Folder, NamedTensors, TensorFile, read_document, remove_others, write_document,
-};
+use crate::run::{CheckpointError, Folder, NamedTensors, TensorFile, read_document, remove_others, write_document};
 use crate::search::Rules;
 use crate::search::siamese::Learner;
 use crate::torch::{Params, TorchError};

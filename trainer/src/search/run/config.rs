@@ -8,8 +8,8 @@ use super::preset::Preset;
 use crate::run::{Amp, Configuration};
 use crate::search::Rules;
 
-/// A search. Two runs of the same configuration on the same images, with the same number
-/// of threads, end in the same bytes.
+/// A search. Two runs of the same configuration on the same images end in the same bytes, where their libtorch has the same
+/// number of threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -19,6 +19,8 @@ pub struct Config {
     pub base: usize,
     /// Decides everything random.
     pub seed: u64,
+    /// Threads of libtorch, on which last digits depend; 0 is its own choice.
+    pub threads: usize,
     /// Number format of the networks' products.
     pub precision: Amp,
     /// What the images are.
@@ -128,6 +130,7 @@ impl Configuration for Config {
             }
         };
         let names = Space::PUBLISHED.map(|space| space.name().to_owned());
+        demand(self.threads <= 1024, "threads", "is at most 1024".to_owned());
         demand(names.contains(&self.space), "space", format!("is one of {}", names.join(", ")));
         if let Err(error) = self.space() {
             demand(false, "base", format!("is wrong: {error}"));
@@ -139,7 +142,8 @@ impl Configuration for Config {
         demand((1..=100_000).contains(&epochs), "training.epochs", "is from 1 to 100000".to_owned());
         let positive = learning_rate.is_finite() && learning_rate > 0.0;
         demand(positive, "training.learning-rate", "is a number above 0".to_owned());
-        demand(warmup_epochs <= epochs, "training.warmup-epochs", format!("is at most the {epochs} epochs of a stage"));
+        let warm = epochs == 0 || warmup_epochs <= epochs;
+        demand(warm, "training.warmup-epochs", format!("is at most the {epochs} epochs of a stage"));
         demand((0.0..=1.0).contains(&warmup_ratio), "training.warmup-ratio", "is from 0 to 1".to_owned());
         let Rating { every, on: _, images, batch_size, bn_images } = self.rating;
         demand(every >= 1, "rating.every", "is 1 or more epochs".to_owned());

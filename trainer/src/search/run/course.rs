@@ -26,9 +26,7 @@ use crate::journal::tensorboard::EventFile;
 use crate::journal::{Event as _, JournalError, Log, log};
 use crate::optim::LossScaler;
 use crate::optim::schedule::target_momentum;
-use crate::run::{
-    CheckpointError, Folder, FolderError, Halt, Pace, Surroundings, broken_name, resident, unix_time,
-};
+use crate::run::{CheckpointError, Folder, FolderError, Halt, Pace, Surroundings, broken_name, resident, unix_time};
 use crate::search::journal::{Event, Rating, Reason, Step, report};
 use crate::search::rate::{Job, Need, RateError, Ratings, available_memory, shared};
 use crate::search::siamese::{Batch, Extent, Learner, Siamese, StagePaths};
@@ -556,7 +554,8 @@ impl<'a> Search<'a> {
         let Plan { config, .. } = self.plan;
         let mut text = format!("{}:{}", config.space, paths.join("/"));
         if config.base != DEFAULT_BASE {
-            text += &format!("+base={}", config.base);
+            text.push_str("+base=");
+            text.push_str(&config.base.to_string());
         }
         if matches!(self.plan.space, Space::Hytra(hytra) if hytra.orientation() == Orientation::Transposed) {
             text += "+attention=transposed";

@@ -66,6 +66,7 @@ impl Preset {
             space: self.name().to_owned(),
             base: 64,
             seed: 0,
+            threads: 0,
             precision: Amp::Off,
             data: DataKind::Files,
             training: Training {
@@ -96,6 +97,8 @@ impl Preset {
         Config {
             space: Self::Hytra.name().to_owned(),
             base: 8,
+            // Maps are so small that threads mostly wait for each other, and for whatever else runs on the machine.
+            threads: 1,
             data: DataKind::Digits,
             training: Training {
                 batch_size: 64,

@@ -23,6 +23,7 @@ use self::forms::Forms;
 use self::model::{Model, Shapes};
 use self::turns::{Turns, in_turn};
 use super::context::Context;
+use super::default_models;
 use super::runtime::{HowArgs, precision_parser, provider_parser};
 use super::size::Size;
 
@@ -31,7 +32,7 @@ use super::size::Size;
 /// Outputs are checked before anything is timed. Each variant runs in a process of its own, its threads bound to processors,
 /// with the clock beside the run; it is warmed up until its times are steady, and then all variants run in turn, in blocks, so
 /// that a drift of the machine meets all alike. Intervals are of 95 %, drawn over blocks. A percentile is told only where ten
-/// runs were slower. Without MODEL everything that was fetched is measured. With --baseline, which takes a file that --json
+/// runs were slower. Without MODEL everything that was fetched is measured, else BossNet-Digits. With --baseline, which takes a file that --json
 /// wrote, the exit code is 3 if something became slower.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -136,8 +137,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         // Before a model is looked for: what cannot run here cannot run any.
         probe(runtime).map_err(Failure::from)?;
     }
-    let names =
-        if args.models.is_empty() { super::model_file::fetched("measure", context)? } else { args.models.clone() };
+    let names = match args.models.as_slice() {
+        [] => default_models::names(None, "measure", context)?,
+        models => models.to_vec(),
+    };
     let shapes = Shapes { size: args.size, shapes: &args.shape };
     let models = names.iter().map(|name| Model::open(name, shapes, context)).collect::<anyhow::Result<Vec<_>>>()?;
     let machine = Machine::observe();

@@ -61,6 +61,14 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             let (name, paths, trust) =
                 match registry.entry(name).ok_or_else(|| model::unknown_entry(&registry, name, "cache ls"))? {
                     Entry::Checkpoint(checkpoint) => look.checkpoint(checkpoint)?,
+                    Entry::DataSet(set) if set.layout.is_embedded() => {
+                        return Err(embedded(&set.name, "`bossnas-zoo eval --data digits` uses it").into());
+                    }
+                    Entry::Embedded(weights) => {
+                        let hint =
+                            format!("`bossnas-zoo export {name}` writes its ONNX file, with --safetensors its weights");
+                        return Err(embedded(&weights.name, &hint).into());
+                    }
                     Entry::DataSet(set) => look.data_set(set)?,
                 };
             if trust == Trust::Unconfirmed {
@@ -74,6 +82,11 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     // As they are, not escaped: another program shall open them.
     paths.iter().try_for_each(|path| context.console.line(path.display()))
+}
+
+/// What is part of the program is in no folder.
+fn embedded(name: &str, hint: &str) -> Failure {
+    Failure::failed(format!("`{name}` is part of the program, not in the cache")).hint(hint)
 }
 
 struct Look<'a> {

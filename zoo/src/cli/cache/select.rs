@@ -17,6 +17,7 @@ pub(super) fn select<'i>(
     if let Some(entry) = registry.entry(name) {
         let (own, files, exports) = match entry {
             Entry::DataSet(set) => (&set.name, set.files.as_slice(), Vec::new()),
+            Entry::Embedded(embedded) => (&embedded.name, [].as_slice(), Vec::new()),
             Entry::Checkpoint(checkpoint) => {
                 let models = registry.models_of(&checkpoint.name).map(exported::export_name);
                 let exports: Vec<String> = models.collect::<anyhow::Result<_>>()?;

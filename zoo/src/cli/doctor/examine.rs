@@ -47,6 +47,7 @@ pub(super) fn examine(context: &Context) -> Report {
             models: registry.models().len(),
             checkpoints: registry.checkpoints().len(),
             data_sets: registry.data_sets().len(),
+            built_in: built_in(&registry),
         }),
         cache,
         entries,
@@ -57,6 +58,13 @@ pub(super) fn examine(context: &Context) -> Report {
         terminal: environment::terminal(context),
         problems,
     }
+}
+
+/// Names of the models and data sets that are part of the program.
+fn built_in(registry: &Registry) -> Vec<String> {
+    let models = registry.models().iter().filter(|model| model.embedded().is_some()).map(|model| &model.name);
+    let sets = registry.data_sets().iter().filter(|set| set.layout.is_embedded()).map(|set| &set.name);
+    models.chain(sets).cloned().collect()
 }
 
 /// Tries them all at once, each in a process of its own.
@@ -160,7 +168,8 @@ fn entries(
         let models = registry.iter().flat_map(|registry| registry.models_of(&checkpoint.name));
         missing(&checkpoint.name, Kind::Checkpoint, models.map(|model| model.name.clone()).collect());
     }
-    for set in registry.map(Registry::data_sets).unwrap_or_default() {
+    let sets = registry.map(Registry::data_sets).unwrap_or_default();
+    for set in sets.iter().filter(|set| !set.layout.is_embedded()) {
         missing(&set.name, Kind::DataSet, Vec::new());
     }
     stored.iter().map(|entry| stored_entry(entry, problems)).chain(reports).collect()

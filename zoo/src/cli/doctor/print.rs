@@ -45,6 +45,10 @@ fn lines(report: &Report) -> Vec<(&'static str, String)> {
             },
         ),
     ));
+    let built_in = report.registry.iter().flat_map(|registry| &registry.built_in).cloned().collect::<Vec<_>>();
+    if !built_in.is_empty() {
+        lines.push(("built in", built_in.join(", ")));
+    }
     match &report.cache {
         Some(cache) => lines.extend(cache_lines(cache).into_iter().map(|text| ("cache", text))),
         None => lines.push(("cache", "none".to_owned())),

@@ -57,6 +57,8 @@ pub(super) struct RegistryReport {
     pub(super) models: usize,
     pub(super) checkpoints: usize,
     pub(super) data_sets: usize,
+    /// Models and data sets that are part of the program.
+    pub(super) built_in: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bossnas_data::classes::Classes;
 use bossnas_data::dataset::{DataSet, DataSetError, Split};
 use bossnas_hub::cache::Cache;
+use bossnas_hub::{Layout, Registry};
 use bossnas_report::Failure;
 
 use crate::cli::classifier::Classifier;
 use crate::cli::context::Context;
-use crate::cli::model::unknown_entry;
+use crate::cli::model::alternatives;
 
 /// A data set whose classes are known to the network.
 pub(crate) struct Data {
@@ -21,7 +22,10 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn open(data: &str, split: Split, classifier: &Classifier, context: &Context) -> anyhow::Result<Self> {
-        let set = DataSet::open_split(folder(data, context)?, split).map_err(|error| explain(&error))?;
+        let set = match place(data, context)? {
+            Place::Folder(folder) => DataSet::open_split(folder, split).map_err(|error| explain(&error))?,
+            Place::Digits => DataSet::digits_of(split),
+        };
         let classes = Classes::between(set.class_names(), &classifier.labels);
         if let Classes::Mapped(_) = classes {
             context.console.note("the classes of the data are matched with those of the network by their names");
@@ -40,30 +44,54 @@ impl Data {
     }
 }
 
-/// A path, or the folder of a data set that was fetched.
-fn folder(text: &str, context: &Context) -> anyhow::Result<PathBuf> {
+/// Where images are.
+enum Place {
+    /// In a folder, or in the list of this path.
+    Folder(PathBuf),
+    /// In the program.
+    Digits,
+}
+
+/// A path, the digits that are part of the program, or the folder of a data set that was fetched.
+fn place(text: &str, context: &Context) -> anyhow::Result<Place> {
     let path = Path::new(text);
     if path.exists() {
-        return Ok(path.to_owned());
+        return Ok(Place::Folder(path.to_owned()));
+    }
+    // By the name of the layout too, whatever registry is in use: it is no name of the registry, where `digits` is a model.
+    if text.eq_ignore_ascii_case(Layout::Digits.name()) {
+        return Ok(Place::Digits);
     }
     let registry = context.registry()?;
     let Some(set) = registry.data_set(text) else {
         let looks_like_a_path = text.contains(['/', '\\', '.']);
         return Err(if looks_like_a_path {
             Failure::failed(format!("`{text}` does not exist"))
-                .hint("--data names a folder, a list of images, or a data set")
+                .hint("--data names a folder, a list of images, or a data set; `digits` are part of the program")
         } else {
-            unknown_entry(&registry, text, "list --data-sets")
+            unknown(&registry, text)
         }
         .into());
     };
+    if set.layout.is_embedded() {
+        return Ok(Place::Digits);
+    }
     let cache = Cache::of_user()?;
     let fetched = cache.fetched_data_set(&cache.lock()?, set);
     let fetched = fetched.ok_or_else(|| {
         Failure::failed(format!("the data set `{}` was not fetched", set.name))
             .hint(format!("`bossnas-zoo fetch {}` brings it", set.name))
     })?;
-    Ok(fetched.folder)
+    Ok(Place::Folder(fetched.folder))
+}
+
+/// A name that no data set has.
+fn unknown(registry: &Registry, name: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no data set `{name}`"));
+    match registry.nearest_data_sets(name).as_slice() {
+        [] => failure.hint("--data names a folder, a list of images, or a data set; `digits` are part of the program"),
+        near => failure.hint(format!("did you mean {}?", alternatives(near))),
+    }
 }
 
 fn explain(error: &DataSetError) -> Failure {

@@ -4,11 +4,11 @@ pub(super) mod data;
 pub(super) mod report;
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bossnas_data::classes::ClassesError;
-use bossnas_data::dataset::Split;
+use bossnas_data::dataset::{Layout, Split};
 use bossnas_data::loader::LoaderOptions;
 use bossnas_report::{Counted, Failure};
 use bossnas_zoo::eval::{EvalError, Job, Outcome, evaluate, streams};
@@ -20,6 +20,7 @@ use self::data::Data;
 use self::report::Document;
 use super::classifier::{Classifier, ClassifierArgs};
 use super::context::Context;
+use super::default_models::{self, Printed};
 use super::model_file::{self, ModelFile};
 use super::runtime::{Chosen, RuntimeArgs};
 
@@ -28,20 +29,22 @@ const BATCH: u16 = 8;
 
 /// Count how often a classifier is right
 ///
-/// DATA is a folder with a folder for each class, a text file with `path label` on each line, a folder of CIFAR batches, or
-/// the name of a data set that was fetched. Every image counts once; one that cannot be read is named and left out. Shares
+/// DATA is a folder with a folder for each class, a text file with `path label` on each line, a folder of CIFAR batches, the name
+/// of a data set that was fetched, or `digits`: handwritten digits that are part of the program, of which every fifth is held out
+/// for evaluations. Every image counts once; one that cannot be read is named and left out. Shares
 /// have 95 % intervals (Wilson). Images are decoded ahead on all cores; on processors each thread runs a batch of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  bossnas-zoo eval --data digits
   bossnas-zoo eval BossNet-T0 --data imagenet/val
   bossnas-zoo eval BossNet-T0 --data imagenet/val --provider cuda --batch 64 --csv predictions.csv
   bossnas-zoo eval cifar.onnx --data CIFAR-10 --limit 1000 --json
   bossnas-zoo eval foreign.onnx --data photos.txt --size 224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5")]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Args {
-    /// A name from `bossnas-zoo list`, or an ONNX file
+    /// A name from `bossnas-zoo list`, or an ONNX file [default: every model that was fetched, else BossNet-Digits]
     #[arg(value_name = "MODEL")]
-    model: String,
+    model: Option<String>,
     /// The images
     #[arg(long, value_name = "DATA")]
     data: String,
@@ -78,7 +81,7 @@ pub(crate) struct Args {
     runtime: RuntimeArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SplitArg {
     Test,
     Train,
@@ -96,6 +99,8 @@ impl From<SplitArg> for Split {
 /// Everything that a report is made of.
 struct Evaluated<'a> {
     args: &'a Args,
+    /// The model as it was asked for.
+    name: &'a str,
     model: &'a ModelFile,
     classifier: &'a Classifier,
     data: &'a Data,
@@ -104,8 +109,17 @@ struct Evaluated<'a> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let names = default_models::names(args.model.as_deref(), "evaluate", context)?;
+    default_models::only_one(&names, "--csv", args.csv.is_some())?;
+    let how = Printed { command: "eval", json: args.json, is_given: args.model.is_some() };
+    let one = |name: &str| Ok(evaluated(args, name, context)?.into());
+    default_models::each(&names, &how, context, one, |document: &Document| document.print(args, context))
+}
+
+/// Evaluates one model.
+fn evaluated(args: &Args, name: &str, context: &Context) -> anyhow::Result<Document> {
     let asked = args.runtime.asked()?;
-    let model = model_file::find(&args.model, context)?;
+    let model = model_file::find(name, context)?;
     let ModelFile { path, .. } = &model;
     let Chosen { runtime, settings, tuned } = asked.for_file(path, Goal::Throughput)?;
     let classifier = Classifier::of(&args.classifier, path, context)?;
@@ -148,7 +162,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         loader,
         strict: args.strict,
     };
-    let outcome = evaluate(&job, |done| bar.set(done)).map_err(|error| explain(error, path))?;
+    let outcome = evaluate(&job, |done| bar.set(done)).map_err(|error| explain(error, path, data.set.layout()))?;
     drop(bar);
     let labels = data.labels(&classifier);
     if let Some(csv) = &args.csv {
@@ -156,17 +170,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let evaluated = Evaluated {
         args,
+        name,
         model: &model,
         classifier: &classifier,
         data: &data,
         streams: &job.streams,
         outcome: &outcome,
     };
-    let document = Document::new(&evaluated, context)?;
-    if args.json {
-        return context.console.json("eval", &document);
-    }
-    document.print(args, context)
+    Document::new(&evaluated, context)
 }
 
 /// Numbers of `limit` samples, spread evenly over all.
@@ -175,10 +186,15 @@ pub(super) fn spread(len: usize, limit: Option<u32>) -> Vec<usize> {
     (0..limit).map(|index| (index as u128 * len as u128 / limit.max(1) as u128) as usize).collect()
 }
 
-pub(super) fn explain(error: EvalError, file: &std::path::Path) -> anyhow::Error {
+pub(super) fn explain(error: EvalError, file: &Path, layout: Layout) -> anyhow::Error {
     match error {
         EvalError::Score(error) => super::classify::explain(error, file).into(),
         EvalError::Data(error) => anyhow::Error::from(error),
+        EvalError::Classes(ClassesError::Count { .. }) if layout == Layout::Digits => {
+            Failure::failed(error.to_string())
+                .hint("`bossnas-zoo eval BossNet-Digits --data digits` takes a network that knows them")
+                .into()
+        }
         EvalError::Classes(ClassesError::Count { .. }) => Failure::failed(error.to_string())
             .hint("name the folders after the classes of the network, or by their numbers, or give a list of images")
             .into(),

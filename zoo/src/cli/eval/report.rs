@@ -5,8 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bossnas_data::dataset::Layout;
 use bossnas_data::jpeg_decoder;
 use bossnas_files::{AtomicFile, WriteError};
+use bossnas_hub as hub;
 use bossnas_hub::cache::Trust;
 use bossnas_report::statistics::wilson;
 use bossnas_report::{Align, Table, escape, units};
@@ -15,8 +17,7 @@ use bossnas_zoo::predict::label;
 use serde::Serialize;
 
 use super::data::Data;
-use super::{Args, Evaluated};
-use crate::cli::classifier::Classifier;
+use super::{Args, Evaluated, SplitArg};
 use crate::cli::context::Context;
 use crate::cli::runtime::{self, PlacementReport};
 
@@ -121,7 +122,7 @@ impl Share {
 
 impl Document {
     pub(super) fn new(evaluated: &Evaluated<'_>, context: &Context) -> anyhow::Result<Self> {
-        let &Evaluated { args, model, classifier, data, streams, outcome } = evaluated;
+        let &Evaluated { args, name, model, classifier, data, streams, outcome } = evaluated;
         let runtime = streams[0].runtime;
         let scores = Scores::of(&outcome.predictions);
         let ClassScore { images, top1, top5 } = scores.all;
@@ -136,7 +137,7 @@ impl Document {
         let used = |(_, score): &(usize, &ClassScore)| score.images > 0;
         let seconds = |time: Duration| time.as_secs_f64();
         Ok(Self {
-            model: args.model.clone(),
+            model: name.to_owned(),
             file: model.path.clone(),
             weights: classifier.source.as_ref().map(ToString::to_string),
             trust: model.trust.map(Trust::name),
@@ -150,7 +151,7 @@ impl Document {
             exif: args.exif,
             samples: data.set.len(),
             images,
-            published: published(classifier, &top1, &top5, context)?,
+            published: published(evaluated, &top1, &top5, context)?,
             classes: scores.classes.iter().enumerate().filter(used).map(class).collect(),
             top1,
             top5,
@@ -269,21 +270,35 @@ impl Document {
 
 /// What the registry says of a model of this name.
 fn published(
-    classifier: &Classifier,
+    evaluated: &Evaluated<'_>,
     top1: &Share,
     top5: &Share,
     context: &Context,
 ) -> anyhow::Result<Option<Published>> {
-    let Some(name) = &classifier.model else { return Ok(None) };
+    let Some(name) = &evaluated.classifier.model else { return Ok(None) };
     let registry = context.registry()?;
     let published = registry.find(name).and_then(|model| model.published.as_ref());
-    Ok(published.map(|published| Published {
+    Ok(published.filter(|published| is_comparable(published, evaluated, &registry)).map(|published| Published {
         top1: published.top1,
         top5: published.top5,
         source: published.source.clone(),
         top1_within: top1.holds(published.top1),
         top5_within: top5.holds(published.top5),
     }))
+}
+
+/// Whether published figures are of images like these. Whether a folder of images is ImageNet's is for people to judge.
+fn is_comparable(published: &hub::Published, evaluated: &Evaluated<'_>, registry: &hub::Registry) -> bool {
+    let layout = evaluated.data.set.layout();
+    match published.data_set.as_deref().and_then(|name| registry.data_set(name)) {
+        Some(set) => match set.layout {
+            hub::Layout::Digits => layout == Layout::Digits && evaluated.args.split == SplitArg::Test,
+            hub::Layout::Cifar10 => layout == Layout::Cifar10,
+            hub::Layout::Cifar100 => layout == Layout::Cifar100,
+            hub::Layout::RankFiles => false,
+        },
+        None => matches!(layout, Layout::Folders | Layout::List),
+    }
 }
 
 /// A line for each image that was used: number, name, its class, the likeliest class, the rank of its class.

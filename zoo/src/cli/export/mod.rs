@@ -19,12 +19,13 @@ use super::context::Context;
 use super::size::Size;
 use super::state_dict::StateDictArg;
 use super::subject::Subject;
-use super::{model, searched};
+use super::{default_models, model, searched};
 
 /// Write networks as ONNX files, verified
 ///
 /// The weights come from a checkpoint (.pth, .pt or .safetensors), from what `bossnas-zoo fetch` brought, or from a seed, and
-/// then the network is untrained. Without MODEL every model that was fetched is exported.
+/// then the network is untrained. Without MODEL every model that was fetched is exported, or, while there is none, the one that is
+/// part of the program.
 /// Batch norms and the scale of attention are folded into the weights. Before a file gets its name it is loaded by tract
 /// and compared with a float64 evaluation of the network; one that differs is kept as NAME.rejected.onnx and the command
 /// ends with exit code 3.
@@ -38,6 +39,7 @@ use super::{model, searched};
 #[command(after_help = "Examples:
   bossnas-zoo export --onnx
   bossnas-zoo export BossNet-T0 -o t0.onnx
+  bossnas-zoo export BossNet-Digits --batch 1 --opset 13
   bossnas-zoo export BossNet-T0 --checkpoint BossNet-T0-80_8.pth
   bossnas-zoo export T0 T0@288 --checkpoint BossNet-T0-80_8.pth -o models/
   bossnas-zoo export BossNet-T1 --checkpoint t1.pth --state-dict model --size 256x320 --batch 8 --opset 18
@@ -131,7 +133,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let registry = context.registry()?;
     let choice = Choice::from(args.state_dict);
     let subjects = match (args.models.as_slice(), &args.checkpoint) {
-        ([], None) => fetched(&registry)?,
+        ([], None) => {
+            let models = default_models::all("export", &registry, context.console)?;
+            models.into_iter().map(Subject::of_model).collect::<anyhow::Result<_>>()?
+        }
         ([], Some(path)) => vec![Subject::of_checkpoint(&registry, path, choice)?],
         (models, _) => {
             models.iter().map(|text| subject(args, &registry, text)).collect::<anyhow::Result<Vec<Subject>>>()?
@@ -140,9 +145,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     for line in subjects.iter().flat_map(|subject| &subject.assumed) {
         context.console.note(line);
     }
-    let has_weights = |subject: &Subject| subject.stored.is_some() || subject.checkpoint.is_some();
     if args.checkpoint.is_none() && args.seed.is_none() {
-        for name in subjects.iter().filter(|it| !has_weights(it)).filter_map(|subject| subject.name.as_deref()) {
+        for name in subjects.iter().filter(|it| !it.has_weights()).filter_map(|subject| subject.name.as_deref()) {
             context
                 .console
                 .note(format_args!("{name} was not fetched: its weights are untrained (`bossnas-zoo fetch {name}`)"));
@@ -189,18 +193,6 @@ fn subject(args: &Args, registry: &Registry, text: &str) -> anyhow::Result<Subje
         }
         _ => Subject::find(registry, text, args.state_dict.into()),
     }
-}
-
-/// Every model whose weights are on this machine.
-fn fetched(registry: &Registry) -> anyhow::Result<Vec<Subject>> {
-    let subjects = registry.models().iter().map(Subject::of_model).collect::<anyhow::Result<Vec<_>>>()?;
-    let subjects: Vec<Subject> = subjects.into_iter().filter(|subject| subject.stored.is_some()).collect();
-    if subjects.is_empty() {
-        return Err(Failure::usage("nothing to export: no MODEL, no --checkpoint, and no model was fetched")
-            .hint("`bossnas-zoo fetch BossNet-T0` brings one, `bossnas-zoo list` has the names")
-            .into());
-    }
-    Ok(subjects)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bossnas_converter::checkpoint::{Choice, write_safetensors};
 use bossnas_converter::onnx::{Options, Source};
 use bossnas_model::arch::Architecture;
 use bossnas_model::pass::Pass;
-use bossnas_model::weights::{Cut, SharedWeights, Weights};
+use bossnas_model::weights::{Cut, Weights};
 use bossnas_report::Failure;
 use bossnas_zoo::export::{ExportError, Job, export};
 use bossnas_zoo::verify::VerifyError;
@@ -55,19 +55,18 @@ impl<'a> Plan<'a> {
     pub(super) fn carry_out(&self, args: &Args, choice: Choice) -> anyhow::Result<FileReport> {
         let subject = self.subject;
         let given = args.checkpoint.as_deref().or(subject.checkpoint.as_deref());
-        let Origin { weights, source, stored } = subject.origin(given, choice, args.seed)?;
-        let mut report =
-            if args.safetensors { self.safetensors(weights, &source) } else { self.onnx(args, weights, source) }?;
-        report.weights.trust = stored.map(Stored::trust);
-        report.weights.unconfirmed = stored.is_some_and(|stored| stored.unconfirmed().is_some());
+        let origin = subject.origin(given, choice, args.seed)?;
+        let mut report = if args.safetensors { self.safetensors(&origin) } else { self.onnx(args, &origin) }?;
+        report.weights.trust = origin.stored.map(Stored::trust);
+        report.weights.unconfirmed = origin.stored.is_some_and(|stored| stored.unconfirmed().is_some());
         Ok(report)
     }
 
-    fn onnx(&self, args: &Args, weights: SharedWeights, source: Source) -> anyhow::Result<FileReport> {
+    fn onnx(&self, args: &Args, origin: &Origin<'_>) -> anyhow::Result<FileReport> {
         let passes = if args.no_fold { &Pass::INFERENCE[..1] } else { &Pass::INFERENCE[..] };
-        let metadata = self.subject.metadata(self.size, passes, source);
+        let metadata = self.subject.metadata(self.size, passes, origin);
         let options = Options { opset: args.opset, batch: args.batch, size: self.size.into() };
-        let job = Job { weights, metadata: &metadata, options, verify: !args.no_verify };
+        let job = Job { weights: origin.weights.clone(), metadata: &metadata, options, verify: !args.no_verify };
         let exported = export(&job, &self.target).map_err(|error| match error {
             ExportError::Verify(VerifyError::TooLarge(_)) => {
                 Failure::failed(error.to_string()).hint("a smaller --size or --batch, or --no-verify").into()
@@ -81,13 +80,13 @@ impl<'a> Plan<'a> {
         Ok(report)
     }
 
-    fn safetensors(&self, weights: SharedWeights, source: &Source) -> anyhow::Result<FileReport> {
+    fn safetensors(&self, origin: &Origin<'_>) -> anyhow::Result<FileReport> {
         let start = Instant::now();
-        let notes = self.subject.notes(self.size, source).entries();
-        let weights = Cut::new(weights, &self.subject.net.graph()?);
+        let notes = self.subject.notes(origin).entries();
+        let weights = Cut::new(origin.weights.clone(), &self.subject.net.graph()?);
         write_safetensors(&self.target, &weights, &weights.names(), &notes)?;
         let bytes = std::fs::metadata(&self.target).map_or(0, |meta| meta.len());
-        Ok(self.report("safetensors", source, bytes, start.elapsed()))
+        Ok(self.report("safetensors", &origin.source, bytes, start.elapsed()))
     }
 
     fn report(&self, format: &'static str, source: &Source, bytes: u64, time: Duration) -> FileReport {

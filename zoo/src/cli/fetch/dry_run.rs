@@ -62,7 +62,12 @@ pub(super) fn run(args: &Args, cache: &Cache, tasks: &[Task<'_>], context: &Cont
             file.sources.join(", then "),
         ]);
     }
-    context.console.print(table.render(context.console.style()))?;
+    if !table.is_empty() {
+        context.console.print(table.render(context.console.style()))?;
+    }
+    for task in tasks.iter().filter(|task| task.is_embedded()) {
+        context.console.note(format_args!("{} is part of the program: there is nothing to fetch", task.name()));
+    }
     let free = document.free_bytes.map_or_else(String::new, |free| format!(", {} free", units::bytes(free)));
     context.console.note(format_args!("nothing was fetched; the cache is `{}`{free}", document.cache.display()));
     Ok(())

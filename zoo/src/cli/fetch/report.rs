@@ -19,6 +19,8 @@ pub(super) struct EntryReport {
     models: Vec<String>,
     licence: String,
     files: Vec<FileReport>,
+    /// Whether it is part of the program, so that there was nothing to fetch.
+    embedded: bool,
     /// Where a data set is unpacked.
     folder: Option<PathBuf>,
     /// The state dict that other commands take unless told otherwise.
@@ -126,8 +128,12 @@ impl EntryReport {
                 (models.iter().map(|&name| name.to_owned()).collect(), checkpoint.licence.clone(), state_dict)
             }
             Task::DataSet(set) => (Vec::new(), set.licence.clone(), None),
+            Task::Embedded(embedded, models) => {
+                (models.iter().map(|&name| name.to_owned()).collect(), embedded.licence.clone(), None)
+            }
         };
-        Self { name: task.name().to_owned(), models, licence, files, folder, state_dict }
+        let embedded = task.is_embedded();
+        Self { name: task.name().to_owned(), models, licence, files, embedded, folder, state_dict }
     }
 
     pub(super) fn print(&self, context: &Context) -> anyhow::Result<()> {
@@ -136,6 +142,9 @@ impl EntryReport {
             context.console.line(format!("  {}  {}", style.dim(format!("{label:8}")), escape(text)))
         };
         context.console.line(style.bold(escape(&self.name)))?;
+        if self.embedded {
+            line("file", "part of the program: there is nothing to fetch")?;
+        }
         for file in &self.files {
             if self.files.len() > 1 {
                 line("file", &format!("{}, {}", file.name, file.came()))?;

@@ -1,6 +1,6 @@
 //! What was asked for: entries of the registry.
 
-use bossnas_hub::{Checkpoint, DataSet, Entry, Registry, RemoteFile};
+use bossnas_hub::{Checkpoint, DataSet, Embedded, Entry, Registry, RemoteFile};
 use bossnas_model::arch::{Architecture, BossNet};
 use bossnas_report::Failure;
 use bossnas_zoo::fetch::{Content, Fetcher};
@@ -17,6 +17,8 @@ pub(super) enum Task<'r> {
     Checkpoint(&'r Checkpoint, Vec<BossNet>, Vec<&'r str>),
     /// A data set.
     DataSet(&'r DataSet),
+    /// Weights that are part of the program, and the models of that name.
+    Embedded(&'r Embedded, Vec<&'r str>),
 }
 
 impl<'r> Task<'r> {
@@ -31,7 +33,8 @@ impl<'r> Task<'r> {
             entries.extend(registry.checkpoints().iter().map(|checkpoint| Entry::Checkpoint(checkpoint)));
         }
         if args.data_sets {
-            entries.extend(registry.data_sets().iter().map(Entry::DataSet));
+            let sets = registry.data_sets().iter().filter(|set| !set.layout.is_embedded());
+            entries.extend(sets.map(Entry::DataSet));
         }
         let mut tasks: Vec<Self> = Vec::new();
         for entry in entries {
@@ -46,6 +49,10 @@ impl<'r> Task<'r> {
     fn new(registry: &'r Registry, entry: &Entry<'r>) -> Self {
         match *entry {
             Entry::DataSet(set) => Self::DataSet(set),
+            Entry::Embedded(embedded) => {
+                let models = registry.models_of_embedded(&embedded.name).map(|model| model.name.as_str());
+                Self::Embedded(embedded, models.collect())
+            }
             Entry::Checkpoint(checkpoint) => {
                 let models: Vec<_> = registry.models_of(&checkpoint.name).collect();
                 let network = |arch: &Architecture| match arch {
@@ -63,6 +70,16 @@ impl<'r> Task<'r> {
         match self {
             Self::Checkpoint(checkpoint, ..) => &checkpoint.name,
             Self::DataSet(set) => &set.name,
+            Self::Embedded(embedded, _) => &embedded.name,
+        }
+    }
+
+    /// Whether there is nothing to fetch.
+    pub(super) fn is_embedded(&self) -> bool {
+        match self {
+            Self::Checkpoint(..) => false,
+            Self::DataSet(set) => set.layout.is_embedded(),
+            Self::Embedded(..) => true,
         }
     }
 
@@ -71,6 +88,7 @@ impl<'r> Task<'r> {
         match self {
             Self::Checkpoint(checkpoint, ..) => std::slice::from_ref(&checkpoint.file),
             Self::DataSet(set) => &set.files,
+            Self::Embedded(..) => &[],
         }
     }
 
@@ -79,7 +97,7 @@ impl<'r> Task<'r> {
         match self {
             Self::Checkpoint(_, networks, _) => Content::Checkpoint(networks),
             Self::DataSet(set) if set.layout.is_archive() => Content::Archive,
-            Self::DataSet(_) => Content::Plain,
+            Self::DataSet(_) | Self::Embedded(..) => Content::Plain,
         }
     }
 }
@@ -93,6 +111,20 @@ fn nothing(registry: &Registry) -> Failure {
 }
 
 fn check(args: &Args, tasks: &[Task<'_>]) -> Result<(), Failure> {
+    if tasks.iter().all(Task::is_embedded) {
+        let given = [
+            (args.sha256.is_some(), "--sha256"),
+            (args.from_file.is_some(), "--from-file"),
+            (!args.mirror.is_empty(), "--mirror"),
+            (args.force, "--force"),
+            (args.retrust, "--retrust"),
+        ];
+        let given = given.into_iter().find_map(|(given, option)| given.then_some(option));
+        return given.map_or(Ok(()), |option| {
+            let name = tasks.first().map_or("", Task::name);
+            Err(Failure::usage(format!("`{name}` is part of the program: there is no file for {option}")))
+        });
+    }
     let files: usize = tasks.iter().map(|task| task.files().len()).sum();
     if files == 1 {
         return Ok(());

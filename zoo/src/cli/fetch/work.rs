@@ -64,7 +64,8 @@ fn one(fetcher: &Fetcher, task: &Task<'_>, progress: &Progress, context: &Contex
         fetched.push(outcome.fetched);
     }
     let folder = match task {
-        Task::Checkpoint(..) => None,
+        Task::Checkpoint(..) | Task::Embedded(..) => None,
+        Task::DataSet(set) if set.layout.is_embedded() => None,
         Task::DataSet(set) => {
             let watch = BarWatch::new(progress, context.console, &format!("{} (unpacking)", set.name));
             let folder = fetcher.unpack(set, &fetched, &watch);

@@ -35,7 +35,9 @@ enum Origin {
     Registered {
         aliases: Vec<String>,
         published: Option<list::Published>,
-        checkpoint: list::Checkpoint,
+        checkpoint: Option<list::Checkpoint>,
+        embedded: Option<Box<list::Embedded>>,
+        classes: Option<Vec<String>>,
         fetched: Option<Box<StoredReport>>,
         #[serde(skip)]
         fetched_line: String,
@@ -107,6 +109,8 @@ impl Described {
                 aliases: model.aliases.clone(),
                 published: list::Published::of(model),
                 checkpoint: list::Checkpoint::of(model),
+                embedded: list::Embedded::of(model).map(Box::new),
+                classes: model.classes.clone(),
                 fetched_line: stored.as_ref().map_or_else(
                     || {
                         format!(
@@ -176,12 +180,17 @@ impl Described {
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         match &self.origin {
             Origin::Architecture {} => Vec::new(),
-            Origin::Registered { aliases, published, checkpoint, fetched_line, .. } => {
+            Origin::Registered { aliases, published, checkpoint, embedded, classes, fetched_line, .. } => {
                 let aliases = (!aliases.is_empty()).then(|| ("aliases", aliases.join(", ")));
+                let classes = classes.as_ref().map(|classes| ("classes", classes.join(", ")));
                 let published = published.as_ref().map(|published| ("published", published.to_string()));
-                let licence = format!("{} (licence: {})", checkpoint.url, checkpoint.licence);
-                let fetched = ("fetched", fetched_line.clone());
-                aliases.into_iter().chain(published).chain([("checkpoint", licence), fetched]).collect()
+                let embedded = embedded.iter().flat_map(|embedded| embedded.lines());
+                let fetched = checkpoint.iter().flat_map(|checkpoint| {
+                    let address = format!("{} (licence: {})", checkpoint.url, checkpoint.licence);
+                    [("checkpoint", address), ("fetched", fetched_line.clone())]
+                });
+                let known = aliases.into_iter().chain(classes).chain(published);
+                known.chain(embedded).chain(fetched).collect()
             }
             Origin::Checkpoint { weights } => {
                 let fits = if weights.models.is_empty() { &weights.candidates } else { &weights.models };

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use bossnas_converter::checkpoint::{Checkpoint, CheckpointError, Kind, Problem, StateDict, StateDictName, recognise};
+use bossnas_converter::checkpoint::{
+    Checkpoint, CheckpointError, Kind, Notes, Problem, StateDict, StateDictName, recognise,
+};
 use bossnas_hub::Registry;
 use bossnas_model::arch::Architecture;
 use bossnas_model::weights::Weights;
@@ -61,10 +63,10 @@ struct Refusal<'a> {
     imports: &'a [String],
 }
 
-pub(super) fn run(path: &Path, json: bool, context: &Context) -> anyhow::Result<()> {
-    let document = match read(path, context) {
+pub(super) fn run(checkpoint: &Checkpoint, json: bool, context: &Context) -> anyhow::Result<()> {
+    let document = match read(checkpoint, context) {
         Ok(document) => document,
-        Err(Error::Checkpoint(error)) => return Err(refuse(path, &error, json, context)?.into()),
+        Err(Error::Checkpoint(error)) => return Err(refuse(checkpoint.path(), &error, json, context)?.into()),
         Err(Error::Other(error)) => return Err(error),
     };
     if json {
@@ -78,12 +80,12 @@ enum Error {
     Other(anyhow::Error),
 }
 
-fn read(path: &Path, context: &Context) -> Result<Document, Error> {
+fn read(checkpoint: &Checkpoint, context: &Context) -> Result<Document, Error> {
     let registry = context.registry().map_err(|failure| Error::Other(failure.into()))?;
-    let checkpoint = Checkpoint::open(path).map_err(Error::Checkpoint)?;
-    let dict = |&name: &StateDictName| Ok(describe(&checkpoint.named_state_dict(name)?, &registry));
+    let notes = Notes::read(checkpoint);
+    let dict = |&name: &StateDictName| Ok(describe(&checkpoint.named_state_dict(name)?, &notes, &registry));
     Ok(Document {
-        file: path.display().to_string(),
+        file: checkpoint.path().display().to_string(),
         kind: match checkpoint.kind() {
             Kind::Zip => "pytorch-zip",
             Kind::Legacy => "pytorch-legacy",
@@ -96,11 +98,15 @@ fn read(path: &Path, context: &Context) -> Result<Document, Error> {
     })
 }
 
-fn describe(dict: &StateDict, registry: &Registry) -> Dict {
+fn describe(dict: &StateDict, notes: &Notes, registry: &Registry) -> Dict {
     let infos = || dict.names().into_iter().filter_map(|name| Some((name, dict.info(name)?)));
     let sum = |sizes: &mut dyn Iterator<Item = Option<usize>>| sizes.flatten().map(|n| n as u64).sum();
-    let (recognised, unrecognised) = match recognise(dict) {
-        Ok(found) => {
+    let (recognised, unrecognised) = match (notes.network(dict), recognise(dict)) {
+        (Some(net), _) => {
+            let (candidates, models) = (vec![net.to_string()], model::names_of(registry, &[net]));
+            (Some(Recognised { candidates, models, undecided: Vec::new() }), None)
+        }
+        (None, Ok(found)) => {
             let nets: Vec<Architecture> = found.candidates.iter().cloned().map(Architecture::BossNet).collect();
             let recognised = Recognised {
                 candidates: found.candidates.iter().map(ToString::to_string).collect(),
@@ -109,7 +115,7 @@ fn describe(dict: &StateDict, registry: &Registry) -> Dict {
             };
             (Some(recognised), None)
         }
-        Err(error) => (None, Some(error.to_string())),
+        (None, Err(error)) => (None, Some(error.to_string())),
     };
     let tensor = |(name, info): (&str, &bossnas_model::weights::TensorInfo)| Tensor {
         name: name.to_owned(),
@@ -128,7 +134,7 @@ fn describe(dict: &StateDict, registry: &Registry) -> Dict {
 }
 
 /// Says why a file is refused, and what it tried to import.
-fn refuse(path: &Path, error: &CheckpointError, json: bool, context: &Context) -> anyhow::Result<Failure> {
+pub(super) fn refuse(path: &Path, error: &CheckpointError, json: bool, context: &Context) -> anyhow::Result<Failure> {
     let imports: Vec<String> = error.forbidden().unwrap_or_default().iter().map(ToString::to_string).collect();
     let reason = error.to_string();
     if json {

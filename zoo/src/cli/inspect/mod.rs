@@ -4,27 +4,30 @@ mod checkpoint;
 mod onnx;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use bossnas_converter::checkpoint::{Checkpoint, Choice};
 use bossnas_report::{Align, Failure, Table, escape};
+use bossnas_zoo::embedded;
 use serde::Serialize;
 
 use super::arch;
 use super::context::Context;
 use super::file_kind::FileKind;
+use super::stored::{Stored, not_fetched};
 
 /// Show what is in a file: a checkpoint, an ONNX file or an arch.json
 ///
-/// Of a checkpoint: its kind, state dicts, tensors, what else it tells, and which network it fits. Nothing in the file is
+/// Of a model that was fetched, or that is part of the program, it is the weights that its name stands for. Of a checkpoint: its kind, state dicts, tensors, what else it tells, and which network it fits. Nothing in the file is
 /// ever run: one that names more than a checkpoint needs is refused, and what it tried to import is listed. With -v every
 /// state dict's tensors are listed, not only those of the preferred one.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  bossnas-zoo inspect checkpoint.pth\n  bossnas-zoo inspect weights.safetensors --json\n  \
+    after_help = "Examples:\n  bossnas-zoo inspect checkpoint.pth\n  bossnas-zoo inspect BossNet-Digits\n  bossnas-zoo inspect weights.safetensors --json\n  \
                         bossnas-zoo inspect model.onnx"
 )]
 pub(crate) struct Args {
-    /// The file
+    /// The file, or a name from `bossnas-zoo list`
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print one JSON document
@@ -39,11 +42,31 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             .hint(format!("`bossnas-zoo arch {name}` shows the run folder of a search"))
             .into());
     }
+    if !args.file.exists()
+        && let Some(checkpoint) = weights(&args.file, context)?
+    {
+        return checkpoint::run(&checkpoint, args.json, context);
+    }
     match FileKind::of(&args.file)? {
-        FileKind::Checkpoint => checkpoint::run(&args.file, args.json, context),
+        FileKind::Checkpoint => match Checkpoint::open(&args.file) {
+            Ok(checkpoint) => checkpoint::run(&checkpoint, args.json, context),
+            Err(error) => Err(checkpoint::refuse(&args.file, &error, args.json, context)?.into()),
+        },
         FileKind::Onnx => onnx::run(&args.file, args.json, context),
         FileKind::ArchJson => architecture(args, context),
     }
+}
+
+/// The weights that a name of the registry stands for; `None` for what is no such name.
+fn weights(name: &Path, context: &Context) -> anyhow::Result<Option<Checkpoint>> {
+    let Some(name) = name.to_str() else { return Ok(None) };
+    let registry = context.registry()?;
+    let Some(model) = registry.find(name) else { return Ok(None) };
+    if let Some(embedded) = model.embedded() {
+        return Ok(Some(embedded::checkpoint(embedded)?));
+    }
+    let stored = Stored::of_model(model)?.ok_or_else(|| not_fetched(model))?;
+    Ok(Some(Checkpoint::open(stored.weights(Choice::Auto)?)?))
 }
 
 fn architecture(args: &Args, context: &Context) -> anyhow::Result<()> {

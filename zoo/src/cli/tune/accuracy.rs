@@ -71,7 +71,8 @@ impl Accuracies {
                 strict: false,
             };
             let before = (round * indices.len()) as u64;
-            let outcome = evaluate(&job, |done| bar.set(before + done)).map_err(|error| explain(error, file))?;
+            let outcome = evaluate(&job, |done| bar.set(before + done))
+                .map_err(|error| explain(error, file, data.set.layout()))?;
             let score = Scores::of(&outcome.predictions).all;
             if score.images == 0 {
                 return Err(Failure::failed("none of the images could be used: there is no accuracy to lose").into());
@@ -90,7 +91,7 @@ impl Accuracies {
                 }
             }
         }
-        let reference = reference.ok_or_else(|| super::nothing_left(args, screened))?;
+        let reference = reference.ok_or_else(|| super::nothing_left(args, model, screened))?;
         Ok(Self { images, reference })
     }
 }

@@ -19,6 +19,7 @@ use self::screen::Screened;
 use super::bench::model::{Model, Shapes};
 use super::bench::turns::{Turns, in_turn};
 use super::context::Context;
+use super::default_models::{self, Printed};
 use super::runtime::provider_parser;
 use super::size::Size;
 
@@ -45,13 +46,14 @@ const WARM_UP: Duration = Duration::from_secs(5);
   bossnas-zoo tune foreign.onnx --batch 1,16,64 --provider cpu,cuda --json
   bossnas-zoo eval BossNet-T0 --data imagenet/val --tuned")]
 pub(crate) struct Args {
-    /// A name from `bossnas-zoo list`, an ONNX file, an architecture or a checkpoint
+    /// A name from `bossnas-zoo list`, an ONNX file, an architecture or a checkpoint [default: every model that was fetched, else
+    /// BossNet-Digits]
     #[arg(value_name = "MODEL")]
-    model: String,
+    model: Option<String>,
     /// Largest error of the outputs, in units of the largest element
     #[arg(long, value_name = "X", default_value = "0.02", value_parser = super::runtime::parse_tolerance)]
     max_error: f64,
-    /// Images whose labels are known: a folder of classes, a list, or a data set that was fetched
+    /// Images whose labels are known, as for `eval`
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
     /// Most points of top-1 accuracy that may be lost on --data, in percent
@@ -98,9 +100,18 @@ struct Finalist {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let names = default_models::names(args.model.as_deref(), "tune", context)?;
+    default_models::only_one(&names, "--html", args.html.is_some())?;
+    let how = Printed { command: "tune", json: args.json, is_given: args.model.is_some() };
+    let one = |name: &str| Ok(tuned(args, name, context)?.into());
+    default_models::each(&names, &how, context, one, |document: &Document| report::print(document, context))
+}
+
+/// Finds the best way to run one model.
+fn tuned(args: &Args, name: &str, context: &Context) -> anyhow::Result<Document> {
     let (runtimes, missing) = runtimes(args)?;
     let shapes = Shapes { size: args.size, shapes: &args.shape };
-    let model = Model::open(&args.model, shapes, context)?;
+    let model = Model::open(name, shapes, context)?;
     if args.save {
         check_lasting(&model)?;
     }
@@ -121,7 +132,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if args.save {
         save(&model, &machine, &document, context)?;
     }
-    report::write(args, &document, context)
+    report::write_page(args, &document, context)?;
+    Ok(document)
 }
 
 /// Runtimes to try, and those that do not work here with their reasons.
@@ -164,7 +176,7 @@ fn measure_again(
     screened: &[Screened],
     context: &Context,
 ) -> anyhow::Result<Vec<Finalist>> {
-    let reference = reference(screened).ok_or_else(|| nothing_left(args, screened))?;
+    let reference = reference(screened).ok_or_else(|| nothing_left(args, model, screened))?;
     let mut chosen = vec![reference];
     let passed = |index: &usize| screened[*index].passed();
     let mut by_time: Vec<usize> = (0..screened.len()).filter(passed).collect();
@@ -196,8 +208,8 @@ fn measure_again(
         .collect()
 }
 
-fn nothing_left(args: &Args, screened: &[Screened]) -> Failure {
-    let failure = Failure::check(format!("nothing runs `{}` within an error of {:.1e}", args.model, args.max_error));
+fn nothing_left(args: &Args, model: &Model, screened: &[Screened]) -> Failure {
+    let failure = Failure::check(format!("nothing runs `{}` within an error of {:.1e}", model.name, args.max_error));
     let reasons = screened
         .iter()
         .filter_map(|it| it.dropped.as_ref().map(|reason| format!("{}: {reason}", it.setting.options())));
@@ -241,7 +253,7 @@ impl Finalist {
 
 /// Settings are remembered for a file that will still be there.
 fn check_lasting(model: &Model) -> Result<(), Failure> {
-    if !model.file.is_scratch() {
+    if model.file.is_lasting {
         return Ok(());
     }
     let message = format!("`{}` is made anew for every command: there is no file to remember settings for", model.name);

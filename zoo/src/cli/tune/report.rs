@@ -157,14 +157,15 @@ fn outcome(finalist: &Finalist, rounding: f64) -> Outcome {
 }
 
 /// Tells it in the forms that were asked for.
-pub(super) fn write(args: &Args, document: &Document, context: &Context) -> anyhow::Result<()> {
+pub(super) fn write_page(args: &Args, document: &Document, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &args.html {
         write_file(path, page(document)?.as_bytes())?;
         context.console.note(format_args!("wrote {}", path.display()));
     }
-    if args.json {
-        return context.console.json("tune", document);
-    }
+    Ok(())
+}
+
+pub(super) fn print(document: &Document, context: &Context) -> anyhow::Result<()> {
     let console = &context.console;
     let style = console.style();
     console.line(format_args!(

@@ -16,6 +16,7 @@ use bossnas_zoo::validate::{Allowance, Contender, ContenderError, Row, Subject, 
 
 use self::report::{Document, Inside};
 use super::context::Context;
+use super::default_models::{self, Answer, Printed};
 use super::model_file::{self, ModelFile};
 use super::network::Claimed;
 use super::runtime::parse_tolerance;
@@ -30,15 +31,17 @@ use super::size::Size;
 /// networks all inner values are compared, since their branches end in a factor of 0. Exit code 3: something differs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  bossnas-zoo validate
   bossnas-zoo validate BossNet-T0
   bossnas-zoo validate bossnet-t0-224x224-bdyn.onnx --against reference,tract,ort-cpu,ort-cuda
   bossnas-zoo validate foreign.onnx --input photo.jpg --bisect
   bossnas-zoo validate foreign.onnx --input ids=ids.npy --shape mask=1x16 --rtol 1e-3
   bossnas-zoo validate bossnet:1/0/10/01+silu+se+base=16 --size 64 --json")]
 pub(crate) struct Args {
-    /// An ONNX file, a name from `bossnas-zoo list`, an architecture, a checkpoint, or the run folder of a search
+    /// An ONNX file, a name from `bossnas-zoo list`, an architecture, a checkpoint, or the run folder of a search [default: every
+    /// model that was fetched, else BossNet-Digits]
     #[arg(value_name = "MODEL")]
-    model: String,
+    model: Option<String>,
     /// Who takes part, the reference first: reference, tract, ort-cpu, ort-cuda, ort-openvino, ... [default: reference of our
     /// files, tract, and ort-cpu where ONNX Runtime is installed]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = parse_contender)]
@@ -90,17 +93,25 @@ struct Findings<'a> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let model = model_file::find_or_untrained(&args.model, args.size, context)?;
+    let names = default_models::names(args.model.as_deref(), "validate", context)?;
+    let how = Printed { command: "validate", json: args.json, is_given: args.model.is_some() };
+    let one = |name: &str| validated(args, name, context);
+    default_models::each(&names, &how, context, one, |document: &Document| document.print(context))
+}
+
+/// Validates one model.
+fn validated(args: &Args, name: &str, context: &Context) -> anyhow::Result<Answer<Document>> {
+    let model = model_file::find_or_untrained(name, args.size, context)?;
     let file = model.path.as_path();
     let summary = Summary::of_runnable(file)?;
     let claimed = Claimed::read(file, args.checkpoint.as_deref(), context)?;
     if claimed.is_none() && args.checkpoint.is_some() {
-        return Err(Failure::usage(format!("`{}` is none of ours: --checkpoint says nothing of it", args.model)).into());
+        return Err(Failure::usage(format!("`{name}` is none of ours: --checkpoint says nothing of it")).into());
     }
     if let (Some(claimed), Some(size)) = (&claimed, args.size) {
-        claimed.check_asked(size, &args.model)?;
+        claimed.check_asked(size, name)?;
     }
-    let contenders = contenders(args, claimed.is_some(), context)?;
+    let contenders = contenders(args, name, claimed.is_some(), context)?;
     if let Some(claimed) = claimed.as_ref().filter(|_| contenders.contains(&Contender::Reference)) {
         claimed.check_size()?;
     }
@@ -119,20 +130,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let inside = inside(args, &subject, claimed.as_ref(), &rows, allowance.inside(), context)?;
     let findings =
         Findings { model: &model, claimed: claimed.as_ref(), subject: &subject, allowance, rows: &rows, inside };
-    let document = Document::new(&args.model, summary.source(), findings);
-    if args.json {
-        context.console.json("validate", &document)?;
-    } else {
-        document.print(context)?;
-    }
-    verdict(&document, claimed.as_ref(), &rows).map_err(|failure| {
+    let document = Document::new(name, summary.source(), findings);
+    let failure = verdict(&document, claimed.as_ref(), &rows).err().map(|failure| {
         let open = inputs::left_open(args, &summary.inputs).filter(|_| rows.iter().all(|row| row.result.is_err()));
         open.into_iter().fold(failure, Failure::hint).into()
-    })
+    });
+    Ok(Answer { document, failure })
 }
 
 /// Who takes part. What is not installed is left out, and said so, unless it was asked for.
-fn contenders(args: &Args, ours: bool, context: &Context) -> anyhow::Result<Vec<Contender>> {
+fn contenders(args: &Args, name: &str, ours: bool, context: &Context) -> anyhow::Result<Vec<Contender>> {
     let contenders = if args.against.is_empty() {
         let mut contenders = vec![Contender::Runtime(Runtime::Tract)];
         if ours {
@@ -147,7 +154,7 @@ fn contenders(args: &Args, ours: bool, context: &Context) -> anyhow::Result<Vec<
         args.against.clone()
     };
     if !ours && contenders.contains(&Contender::Reference) {
-        let message = format!("`{}` is none of ours: nobody knows what it should compute", args.model);
+        let message = format!("`{name}` is none of ours: nobody knows what it should compute");
         return Err(Failure::usage(message).hint("--against tract,ort-cpu compares runtimes with each other").into());
     }
     let mut seen = std::collections::HashSet::new();

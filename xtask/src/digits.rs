@@ -1,0 +1,82 @@
+//! `cargo xtask digits`: the project's own network, from the search to the files that are compiled into the program.
+//!
+//! Searches on the digits, trains the network that was found at a small base width, and lays its ONNX file and its weights down
+//! where `bossnas-hub` compiles them in. What `registry.toml` has to say of them is printed. Everything is drawn by seeds; a
+//! processor of another kind may round otherwise and end in other last digits.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use bossnas_files::{SourceFile, sha256_of};
+use clap::Args;
+use serde_json::Value;
+
+use crate::{process, program, torch, workspace};
+
+/// Base width of the network that is shipped: both of its files stay below a megabyte.
+const BASE: usize = 4;
+/// Height and width of its input: what it was searched on would be less than a pixel at its end.
+const SIZE: &str = "64";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Seed of the search and of the training
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where the files go [default: where the program is built from]
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    torch::ready()?;
+    let train = program::trainer()?.context("the trainer has no program")?;
+    let zoo = program::ready()?;
+    let work = workspace::target().join("digits");
+    if work.exists() {
+        std::fs::remove_dir_all(&work)?;
+    }
+    std::fs::create_dir_all(&work)?;
+    let (search, retrain) = (work.join("search"), work.join("retrain"));
+    let seed = options.seed.to_string();
+    process::run(Command::new(&train).args(["search", "--config", "digits", "--seed", &seed, "--out"]).arg(&search))?;
+    let arch = network(&zoo, &search)?;
+    let mut training = Command::new(&train);
+    training.args(["retrain", "--arch", &arch, "--data-set", "digits", "--recipe", "small", "--input-size", SIZE]);
+    process::run(training.args(["--threads", "1", "--seed", &seed, "--out"]).arg(&retrain))?;
+    let out = options.out.clone().unwrap_or_else(|| workspace::root().join("crates/hub/assets/bossnet-digits"));
+    std::fs::create_dir_all(&out)?;
+    // The average of the last epoch: nothing is chosen by the images that it is judged on.
+    let weights = retrain.join("last-model_ema.safetensors");
+    println!("arch = \"{arch}\"\nsize = {SIZE}");
+    for format in ["onnx", "safetensors"] {
+        let file = out.join(format!("bossnet-digits.{format}"));
+        let mut export = Command::new(&zoo);
+        export.arg("export").arg(&weights).arg(format!("--{format}")).args(["--quiet", "-o"]).arg(&file);
+        process::output(&mut export)?;
+        let source = SourceFile::open(&file)?;
+        println!("{format} = {{ bytes = {}, sha256 = \"{}\" }}", source.len(), sha256_of(&source)?);
+    }
+    let scores = last_epoch(&retrain)?;
+    let percent = |key: &str| 100.0 * scores[key].as_f64().unwrap_or(f64::NAN);
+    println!("published = {{ top1 = {:.2}, top5 = {:.2} }}", percent("top1"), percent("top5"));
+    Ok(())
+}
+
+/// The network that a search has found, at the base width that is shipped.
+fn network(zoo: &Path, search: &Path) -> anyhow::Result<String> {
+    let mut arch = Command::new(zoo);
+    let output = process::output(arch.arg("arch").arg(search).args(["--to", "bossnet", "--with", "silu,se"]))?;
+    let text = String::from_utf8(output.stdout)?;
+    let (network, _) = text.trim().split_once("+base=").context("a network without a base width")?;
+    Ok(format!("{network}+base={BASE}+classes=10"))
+}
+
+/// The scores of the averaged weights after the last epoch.
+fn last_epoch(run: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(run.join("log.jsonl"))?;
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = events.filter(|event| event["event"] == "epoch").last();
+    last.map(|mut event| event["model_ema"].take()).context("the log has no epochs")
+}
