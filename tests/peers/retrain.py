@@ -16,6 +16,8 @@ import timing
 
 MODEL = "BossNet-T0"
 RATE, WEIGHT_DECAY, AVERAGE_DECAY, SMOOTHING = 1e-4, 0.05, 0.99996, 0.1
+# What the published warm-up begins with.
+FIRST_RATE = 1e-6
 # What a step of training that is timed changes weights by: nothing to speak of, however many are timed.
 TIMED_RATE = 1e-9
 BATCHES = 4

@@ -492,7 +492,8 @@ fn what_cannot_be_is_refused_with_its_reason() {
         refused(&with(&["--data-set", "digits", "--device", "cuda"]), 4, &["cuda:0"]);
     }
     // Weights of another network.
-    finished(&place.retrain("other", &["--arch", "bossnet:1/1/1/1+relu+base=2", "--max-steps", "5"]));
+    let other = ["retrain", "--arch", "bossnet:1/1/1/1+relu+base=2", "--data-set", "digits", "--recipe", "recipe.toml"];
+    finished(&place.run(&[&other[..], &["--out", "other", "--max-steps", "5"]].concat()));
     refused(
         &with(&["--data-set", "digits", "--finetune", "other/last-model.safetensors"]),
         1,

@@ -14,7 +14,7 @@ use tch::{TchError, Tensor};
 
 use super::learner::Learner;
 use super::plan::Plan;
-use super::state::{Best, Position, State, Which};
+use super::state::{Best, Losses, Position, State, Which};
 use crate::optim::LossScaler;
 use crate::run::{CheckpointError, Folder, NamedTensors, TensorFile, read_document, remove_others, write_document};
 use crate::torch::{Params, TorchError, from_f32};
@@ -45,8 +45,8 @@ pub struct Checkpoint {
     /// What comes next.
     #[serde(flatten)]
     pub position: Position,
-    /// The sum of the losses of the epoch's batches so far.
-    pub epoch_loss: f64,
+    /// Losses that are not told yet.
+    pub losses: Losses,
     /// The best weights so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,
@@ -137,7 +137,7 @@ impl Checkpoint {
             model_ema: files.model_ema,
             optimizer: files.optimizer,
             position: state.position,
-            epoch_loss: state.epoch_loss,
+            losses: state.losses,
             best: state.best,
             loss_scale: learner.scaler.map(|scaler| (scaler.scale(), scaler.good_steps())),
         };
@@ -171,7 +171,7 @@ impl Checkpoint {
 
     /// All that is not in tensors.
     pub(super) fn state(&self) -> State {
-        State { position: self.position, best: self.best, epoch_loss: self.epoch_loss }
+        State { position: self.position, best: self.best, losses: self.losses }
     }
 
     /// Puts the optimizer's tensors, waiting gradients and the factor of the loss back.

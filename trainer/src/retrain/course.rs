@@ -25,7 +25,7 @@ use super::plan::Plan;
 use super::pth;
 use super::score::{Examination, ScoreError, Scores};
 use super::start::Start;
-use super::state::{Best, Position, State, Which};
+use super::state::{Best, Losses, Position, State, Which};
 use crate::journal::tensorboard::EventFile;
 use crate::journal::{Event as _, JournalError, Log, log};
 use crate::optim::{AdamW, Average, Optimizer, Sgd};
@@ -231,8 +231,6 @@ struct Training<'a> {
 /// Sums over the batches since an update.
 #[derive(Default)]
 struct Sums {
-    loss: f64,
-    batches: u32,
     images: usize,
     time: Duration,
     waited: Duration,
@@ -371,9 +369,10 @@ impl<'a> Training<'a> {
         if !loss.is_finite() {
             return Err(RetrainError::NotFinite { loss, step: step + 1, last: self.last.clone() });
         }
-        self.since_update.loss += loss;
-        self.since_update.batches += 1;
-        self.state.epoch_loss += loss;
+        let losses = &mut self.state.losses;
+        losses.of_epoch += loss;
+        losses.of_update += loss;
+        losses.waiting += 1;
         Ok(())
     }
 
@@ -388,13 +387,15 @@ impl<'a> Training<'a> {
         let begun = Instant::now();
         let Update { norm, .. } = learner.update(lr, false)?;
         self.state.position.updates += 1;
+        let losses = self.state.losses;
+        self.state.losses = Losses { of_epoch: losses.of_epoch, ..Losses::default() };
         let sums = std::mem::take(&mut self.since_update);
         let seconds = (sums.time + begun.elapsed()).as_secs_f64().max(1e-9);
         let step = Step {
             time: unix_time(),
             epoch: at.epoch,
             step: self.state.position.step,
-            loss: sums.loss / f64::from(sums.batches.max(1)),
+            loss: losses.of_update / f64::from(losses.waiting.max(1)),
             lr,
             norm,
             images_per_second: sums.images as f64 / seconds,
@@ -462,13 +463,13 @@ impl<'a> Training<'a> {
             epoch: at.epoch,
             step: at.step,
             lr: self.plan.config.rate(at.epoch),
-            train_loss: self.state.epoch_loss / self.plan.batches as f64,
+            train_loss: self.state.losses.of_epoch / self.plan.batches as f64,
             model: scores[0],
             model_ema: scores[1],
             seconds: begun.elapsed().as_secs_f64(),
         };
         self.state.position = Position { epoch: at.epoch + 1, batch: 0, ..at };
-        self.state.epoch_loss = 0.0;
+        self.state.losses.of_epoch = 0.0;
         let files = Files::write(self.folder, self.plan, self.images.labels(), &self.state, learner)?;
         name_last(self.folder, &files)?;
         if let Some(which) = better {

@@ -43,4 +43,4 @@ pub use preset::Preset;
 pub use pth::{NAME as PTH_NAME, PthError, Saved};
 pub use score::{Examination, Examined, ScoreError, Scores, Tally};
 pub use start::{Start, StartError};
-pub use state::{Best, Position, State, Which};
+pub use state::{Best, Losses, Position, State, Which};

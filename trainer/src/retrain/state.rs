@@ -49,6 +49,17 @@ pub struct Best {
     pub scores: Scores,
 }
 
+/// Losses that are not told yet.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Losses {
+    /// The sum over the epoch's batches so far.
+    pub of_epoch: f64,
+    /// The sum over the batches that wait for their update.
+    pub of_update: f64,
+    /// How many batches wait.
+    pub waiting: u32,
+}
+
 /// All that is not in tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct State {
@@ -56,6 +67,6 @@ pub struct State {
     pub position: Position,
     /// The best weights of the epochs before.
     pub best: Option<Best>,
-    /// The sum of the losses of the epoch's batches so far.
-    pub epoch_loss: f64,
+    /// Losses that are not told yet.
+    pub losses: Losses,
 }

@@ -14,8 +14,9 @@ use bossnas_trainer::retrain::{Batch, Learner, Regimen};
 use bossnas_trainer::torch::{Precision, from_f32};
 use tch::{Device, Tensor};
 
-/// The learning rate of the curves.
+/// The learning rate of the curves, and what the published warm-up begins with.
 pub(crate) const RATE: f64 = 1e-4;
+pub(crate) const FIRST_RATE: f64 = 1e-6;
 const WEIGHT_DECAY: f64 = 0.05;
 const AVERAGE: Average = Average { decay: 0.999_96 };
 const SMOOTHING: f64 = 0.1;
