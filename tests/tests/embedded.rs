@@ -194,7 +194,7 @@ fn list_info_inspect_and_doctor_know_it() {
     }
     let info = run(&["info", MODEL, "--json"]).json("info");
     assert_eq!((&info["checkpoint"], &info["fetched"]), (&Value::Null, &Value::Null));
-    assert_eq!(info["input"]["shape"], json!([1, 3, 32, 32]));
+    assert_eq!(info["input"]["shape"], json!([1, 3, 64, 64]));
     let row = listed(folder.path());
     assert_eq!((&row["params"], &row["madds"]), (&info["params"], &info["madds"]));
     let inspected = run(&["inspect", MODEL, "--json"]).json("inspect");

@@ -2,7 +2,9 @@
 //! for; those with something to show write a page to `docs/experiments`.
 
 mod digits_search;
+mod digits_tau;
 mod kills;
+mod scores;
 mod steady;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ enum What {
     /// Search on the digits, and rate what was found beside 200 random architectures: with other views, and with the weights
     /// of another search
     DigitsSearch(digits_search::Options),
+    /// Train random architectures of the digits' space alone, and hold their accuracy against the ratings by both sets of rules
+    DigitsTau(digits_tau::Options),
     /// Kill a search twenty times at random steps; what it ends with must be what an undisturbed one ends with, byte by byte
     Kills,
     /// Whether a search waits for its images, and whether its memory grows, on made-up data of the published shapes
@@ -34,6 +38,7 @@ enum What {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.what {
         What::DigitsSearch(options) => digits_search::run(options),
+        What::DigitsTau(options) => digits_tau::run(options),
         What::Kills => kills::run(),
         What::Steady(options) => steady::run(options),
     }
