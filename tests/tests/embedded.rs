@@ -71,14 +71,14 @@ fn its_onnx_file_is_the_export_of_its_weights_byte_for_byte() {
 #[test]
 fn it_is_exported_at_other_batches_sizes_and_operator_sets_too() {
     let folder = scratch();
-    let options = ["--batch", "3", "--opset", "13", "--size", "48x40", "-o", "x.onnx", "--json"];
+    let options = ["--batch", "3", "--opset", "13", "--size", "96x80", "-o", "x.onnx", "--json"];
     let exported = zoo(folder.path(), [&["export", "digits"], &options[..]].concat()).success().json("export");
     assert_eq!(exported["files"][0]["verification"]["passed"], true);
     let inspected = zoo(folder.path(), ["inspect", "x.onnx", "--json"]).success().json("inspect");
-    assert_eq!((&inspected["inputs"][0]["shape"], &inspected["opsets"][""]), (&json!([3, 3, 48, 40]), &json!(13)));
+    assert_eq!((&inspected["inputs"][0]["shape"], &inspected["opsets"][""]), (&json!([3, 3, 96, 80]), &json!(13)));
     let metadata = inspected["metadata"].to_string();
     // Digits are resized as a whole at any size.
-    assert!(metadata.contains(r#"\"size\":[48,40],\"resize\":[48,40]"#), "{metadata}");
+    assert!(metadata.contains(r#"\"size\":[96,80],\"resize\":[96,80]"#), "{metadata}");
     // A seed asks for untrained weights.
     let untrained = zoo(folder.path(), ["export", MODEL, "--seed", "1", "-o", "y.onnx", "--json"]).success();
     assert_eq!(untrained.json("export")["files"][0]["weights"]["trained"], false);
@@ -143,7 +143,7 @@ fn without_a_model_commands_take_it_while_nothing_was_fetched_and_say_so() {
     assert_eq!(bench.json("bench")["variants"][0]["model"]["name"], MODEL);
     let exported = zoo(folder.path(), ["export"]).success();
     assert!(exported.stderr.contains("none was fetched"), "{}", exported.stderr);
-    assert!(folder.path().join("bossnet-digits-32x32-bdyn.onnx").is_file());
+    assert!(folder.path().join("bossnet-digits-64x64-bdyn.onnx").is_file());
     // No command has made a cache.
     assert!(!folder.path().join("home").exists());
 }
