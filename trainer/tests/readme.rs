@@ -10,7 +10,10 @@ use std::process::{Command, Stdio};
 const QUICK: &str = "preset = \"digits\"\nbase = 2\n[training]\nbatch-size = 256\nepochs = 2\n\
                      [rating]\nimages = 24\nbatch-size = 16\nbn-images = 16\n";
 
-/// The arguments of the commands of a program that the README's shell blocks tell to work on `runs/digits`.
+/// The folders of the README's runs on the digits, and what is made of them.
+const RUNS: [&str; 3] = ["runs/digits", "runs/trained", "trained.onnx"];
+
+/// The arguments of the commands of a program that the README's shell blocks tell to work on these.
 fn commands() -> Vec<(String, Vec<String>)> {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let command = |line: &str| {
@@ -20,7 +23,7 @@ fn commands() -> Vec<(String, Vec<String>)> {
         Some((program, words.collect::<Vec<_>>()))
     };
     let all = readme.lines().filter_map(command);
-    all.filter(|(_, words)| words.iter().any(|word| word == "runs/digits")).collect()
+    all.filter(|(_, words)| words.iter().any(|word| RUNS.contains(&word.as_str()))).collect()
 }
 
 /// Runs the README's commands; `None` where there is no `bossnas-zoo` to run.
@@ -33,11 +36,16 @@ fn follow(config: Option<&str>) -> Option<()> {
     let train = std::env::var_os("BOSSNAS_TRAIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_bossnas-train").into());
     let folder = tempfile::tempdir().unwrap();
     let commands = commands();
-    assert!(commands.len() >= 6, "the README shows {} commands", commands.len());
+    assert!(commands.len() >= 10, "the README shows {} commands", commands.len());
     for (program, mut arguments) in commands {
-        if let (Some(config), Some(word)) = (config, arguments.iter_mut().find(|word| *word == "digits")) {
-            fs::write(folder.path().join("quick.toml"), config).unwrap();
-            "quick.toml".clone_into(word);
+        match (config, arguments[0].as_str()) {
+            (Some(config), "search") => {
+                fs::write(folder.path().join("quick.toml"), config).unwrap();
+                let word = arguments.iter_mut().find(|word| *word == "digits").unwrap();
+                "quick.toml".clone_into(word);
+            }
+            (Some(_), "retrain") => arguments.extend(["--epochs", "2", "--batch-size", "256"].map(str::to_owned)),
+            _ => {}
         }
         let mut command = Command::new(if program == "bossnas-zoo" { &zoo } else { &train });
         command.args(&arguments).current_dir(folder.path()).stdin(Stdio::null());
