@@ -23,7 +23,7 @@ fn images_become_one_tensor_in_their_order() {
     for like in ["BossNet-Digits", "demo/bossnet-digits.onnx"] {
         let digit = run(&["demo/digit.png", "-o", "digit.npy", "--like", like, "--json"]).success().json("preprocess");
         // As a whole: nothing is cut off.
-        assert_eq!(digit["preprocessing"]["resize"], serde_json::json!([32, 32]));
+        assert_eq!(digit["preprocessing"]["resize"], serde_json::json!([64, 64]));
         assert_eq!(read("digit.npy"), read("demo/digit.npy"), "{like}");
     }
 

@@ -93,6 +93,8 @@ fn all_other_commands_work_in_the_order_they_are_printed() {
     }
     // A small search that is through.
     let _ = searched::hytra(folder.path(), "runs/hytra", "standard", 4);
+    // The command before all these.
+    let _ = zoo(folder.path(), ["demo"]).success();
     let readme = readme();
     let mut count = 0;
     for arguments in commands(&readme) {
