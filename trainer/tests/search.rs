@@ -251,7 +251,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
     refused(
         &["search", "--config", "bad.toml", "--out", "x"],
         1,
-        &["4 mistakes", "line 2: there is no `speed`", "line 4: `training.epochs`", "line 5: `training.batch-size`"],
+        &["3 mistakes", "line 2: there is no `speed`", "line 4: `training.epochs`", "line 5: `training.batch-size`"],
     );
     fs::write(place.file("large.toml"), "preset = \"digits\"\n[training]\nbatch-size = 5000\n").unwrap();
     refused(&["search", "--config", "large.toml", "--out", "x"], 1, &["5000 images", "training.batch-size"]);
