@@ -1,7 +1,7 @@
 //! The network that is part of the program: its files are what the registry says, and every command works with it before
 //! anything was fetched.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -121,7 +121,8 @@ fn page(options: &Options, trained: &[Trained], ways: &[Way]) -> anyhow::Result<
     }
     text += "\n![Accuracy against ratings](digits-tau.svg)\n\n| path | network | top-1 | loss | corrected | published |\n|---|---|---:|---:|---:|---:|\n";
     for (number, one) in trained.iter().enumerate() {
-        let scores = ways.iter().take(2).map(|way| format!(" {:.4} |", way.scores[number])).collect::<String>();
+        let scores: Vec<String> = ways.iter().take(2).map(|way| format!(" {:.4} |", way.scores[number])).collect();
+        let scores = scores.concat();
         let _ = writeln!(
             text,
             "| `{}` | `{}` | {:.2} | {:.4} |{scores}",
