@@ -134,9 +134,12 @@ impl Document {
         document
     }
 
-    /// The fastest run.
+    /// The fastest run. Several at once make none of them faster, so that one alone counts, whatever noise says.
     pub(super) fn fastest(&self) -> &Finalist {
-        let faster = |a: &&Finalist, b: &&Finalist| a.times.median.value.total_cmp(&b.times.median.value);
+        let faster = |a: &&Finalist, b: &&Finalist| {
+            let time = a.times.median.value.total_cmp(&b.times.median.value);
+            a.setting.streams.cmp(&b.setting.streams).then(time)
+        };
         self.finalists.iter().min_by(faster).unwrap_or_else(|| unreachable!("the reference is always measured"))
     }
 
