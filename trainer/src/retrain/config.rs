@@ -240,7 +240,8 @@ impl Training {
         let rate = |value: f64| value.is_finite() && value >= 0.0;
         demand((1..=100_000).contains(&self.epochs), "training.epochs", "is from 1 to 100000");
         demand(self.cooldown_epochs <= 100_000, "training.cooldown-epochs", "is at most 100000");
-        demand(self.warmup_epochs <= self.epochs, "training.warmup-epochs", "is at most training.epochs");
+        let warm = self.epochs == 0 || self.warmup_epochs <= self.epochs;
+        demand(warm, "training.warmup-epochs", &format!("is at most the {} epochs of the training", self.epochs));
         // One image leaves a batch norm over features without a variance.
         demand((2..=65_536).contains(&self.batch_size), "training.batch-size", "is from 2 to 65536");
         demand((1..=65_536).contains(&self.accumulate), "training.accumulate", "is from 1 to 65536");
@@ -403,7 +404,7 @@ mod tests {
                     [optimizer]\nkind = \"lars\"\n[mix]\nsmoothing = 2.0\n[images]\nsize = \"none\"\n";
         let mistakes = Config::parse(text).unwrap_err();
         let lines: Vec<Option<usize>> = mistakes.0.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [2, 5, 5, 6, 8, 10, 12].map(Some), "{mistakes}");
+        assert_eq!(lines, [2, 5, 6, 8, 10, 12].map(Some), "{mistakes}");
         let text = mistakes.to_string();
         for part in ["there is no `training.batchsize`", "`arch` is a path", "lars", "smoothing", "a whole number"] {
             assert!(text.contains(part), "{part} in {text}");
