@@ -2,6 +2,11 @@
 //!
 //! Tolerances: a score within 2e-5 of the published one (a loss from -4 to 4 whose networks agree within 1e-5), and the order
 //! equal wherever scores differ by more; shared and plain within 1e-5 of each other.
+//!
+//! The published scores were computed in float32 themselves. HyTra's attention turns on products of up to 134, where rounding is
+//! 1e-5, and the stored score of one path is 1.9e-5 away from what float64 gives, so that processors which round in another
+//! order than the one it was computed on fall on either side of 2e-5. Where a score is farther away than that, it is computed
+//! again in float64: ours must be within 1e-5 of it, and the published one farther from it than ours.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -18,6 +23,8 @@ use tch::Kind;
 
 const PUBLISHED: f64 = 2e-5;
 const SHARED: f64 = 1e-5;
+/// Of a score in float64, where the published one is too far from it to judge by.
+const EXACT: f64 = 1e-5;
 /// Plenty.
 const MEMORY: u64 = 4 << 30;
 
@@ -26,14 +33,22 @@ fn name(path: &[u8]) -> String {
 }
 
 fn agree(id: &str, ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) {
-    assert_eq!(ratings.0.len(), others.len(), "{id}");
-    let mut worst = 0.0_f64;
-    for rated in &ratings.0 {
-        let (ours, theirs) = (rated.score, others[&name(&rated.path)]);
-        worst = worst.max((ours - theirs).abs());
-        assert!((ours - theirs).abs() <= allowed, "{id}: {}: {ours}, not {theirs}", name(&rated.path));
-    }
-    println!("{id}: scores {worst:.1e} off");
+    let off = farther(ratings, others, allowed);
+    assert!(off.is_empty(), "{id}: {off:?}");
+    same_order(id, ratings, others, allowed);
+}
+
+/// Our score and another one of each path where they are farther apart than is allowed.
+fn farther(ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) -> BTreeMap<String, [f64; 2]> {
+    assert_eq!(ratings.0.len(), others.len());
+    let scores = ratings.0.iter().map(|rated| (name(&rated.path), [rated.score, others[&name(&rated.path)]]));
+    scores.filter(|(_, [ours, theirs])| (ours - theirs).abs() > allowed).collect()
+}
+
+/// Insists that the order is that of the other scores, but for those that are as good as equal.
+fn same_order(id: &str, ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) {
+    let off = ratings.0.iter().map(|rated| (rated.score - others[&name(&rated.path)]).abs());
+    println!("{id}: scores {:.1e} off", off.fold(0.0, f64::max));
     let ranked = ratings.ranked();
     for (number, better) in ranked.iter().enumerate() {
         for worse in &ranked[number + 1..] {
@@ -56,20 +71,42 @@ fn check(id: &str, with_plain: bool) {
     if !case.params["paths_subset"].is_null() {
         stage = stage.only(&space, paths(&case.params["paths_subset"])).unwrap();
     }
-    let network = siamese(space, &stage, Extent::Parts, gain(case), Placement::FIXED);
+    let network =
+        |kind| siamese(space.clone(), &stage, Extent::Parts, gain(case), Placement { kind, ..Placement::FIXED });
     let batches = case.params["val_batches"].as_array().unwrap();
-    let images: Vec<_> = batches.iter().map(|batch| input(batch, Kind::Float)).collect();
-    let bn_images = input(&case.params["bn_img"], Kind::Float);
+    let images = |kind| batches.iter().map(|batch| input(batch, kind)).collect::<Vec<_>>();
+    let bn_images = |kind| input(&case.params["bn_img"], kind);
+    let exact = || {
+        let (network, images, bn_images) = (network(Kind::Double), images(Kind::Double), bn_images(Kind::Double));
+        let rules = Rules::published();
+        let job = Job { siamese: &network, stage: &stage, rules, images: &images, bn_images: &bn_images };
+        by_name(&shared(&job, MEMORY, &mut |_, _| ()).unwrap())
+    };
+    let (network, images, bn_images) = (network(Kind::Float), images(Kind::Float), bn_images(Kind::Float));
     let job =
         Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
     let theirs: BTreeMap<String, f64> = serde_json::from_value(case.values["loss"].clone()).unwrap();
+    let agree_with_published = |ratings: &Ratings| {
+        let off = farther(ratings, &theirs, PUBLISHED);
+        let exact = if off.is_empty() { BTreeMap::new() } else { exact() };
+        for (path, [ours, theirs]) in &off {
+            let [of_ours, of_theirs] = [ours, theirs].map(|score| (score - exact[path]).abs());
+            println!("{id}: {path}: ours {of_ours:.1e} from float64, the published one {of_theirs:.1e}");
+            assert!(
+                of_ours <= EXACT && of_ours < of_theirs,
+                "{id}: {path}: {ours}, not {theirs}, exactly {}",
+                exact[path]
+            );
+        }
+        same_order(id, ratings, &theirs, PUBLISHED);
+    };
     let ratings = shared(&job, MEMORY, &mut |_, _| ()).unwrap();
-    agree(id, &ratings, &theirs, PUBLISHED);
+    agree_with_published(&ratings);
     if !with_plain {
         return;
     }
     let published = plain(&job, &mut |_, _| ()).unwrap();
-    agree(id, &published, &theirs, PUBLISHED);
+    agree_with_published(&published);
     agree(id, &ratings, &by_name(&published), SHARED);
     let switched = [
         Rules::corrected(),

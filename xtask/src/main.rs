@@ -50,7 +50,7 @@ enum Command {
     Bench(bench::Options),
     /// Search, train and write the network that is part of the program
     Digits(digits::Options),
-    /// Whole searches that take minutes, and what they show
+    /// Whole searches and trainings that take minutes, and what they show
     Experiment(experiment::Options),
     /// Generate the Rust code for ONNX's messages from `converter/proto/onnx.proto`
     Proto(proto::Options),

@@ -76,7 +76,7 @@ impl Preset {
             Self::Deit => deit(),
             Self::Small => Config {
                 training: Training {
-                    epochs: 60,
+                    epochs: 100,
                     cooldown_epochs: 0,
                     warmup_epochs: 3,
                     batch_size: 64,

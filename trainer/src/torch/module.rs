@@ -251,7 +251,7 @@ impl Module {
                 self.shared(index, mode, || ops::max_pool(x, kernel as i64, stride as i64, padding as i64))?
             }
             &Op::AvgPool { window } => self.shared(index, mode, || ops::avg_pool(x, window as i64))?,
-            Op::GlobalAvgPool => self.shared(index, mode, || x.f_mean_dim([2, 3].as_slice(), true, None))?,
+            Op::GlobalAvgPool => self.shared(index, mode, || ops::global_avg_pool(x))?,
             Op::Flatten => x.f_flatten(1, -1)?,
             &Op::Linear { weight, bias } => {
                 let bias = bias.map(|id| self.param(id)).transpose()?;
@@ -406,7 +406,7 @@ impl Module {
             value
         } else {
             let map = ops::conv2d(x, &weight, None, window)?;
-            tensors.apply(&map, &mut mode.norm)?.f_mean_dim([2, 3].as_slice(), true, None)?
+            ops::global_avg_pool(&tensors.apply(&map, &mut mode.norm)?)?
         };
         self.put(pool, value, values);
         Ok(())
@@ -422,7 +422,7 @@ impl Module {
             Precision::Full => pooled_conv(x, &weight, padding as i64)?,
             Precision::Bf16 | Precision::Fp16 => {
                 let window = Window { stride: stride as i64, padding: padding as i64, groups: groups as i64 };
-                ops::conv2d(x, &weight, None, window)?.f_mean_dim([2, 3].as_slice(), true, None)?
+                ops::global_avg_pool(&ops::conv2d(x, &weight, None, window)?)?
             }
         };
         self.put(pool, value, values);

@@ -19,7 +19,29 @@ pub(super) fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window:
     if bias.is_none() && groups == 1 && has_large_weight(x, weight) {
         return bossnas_torch_shim::convolution(x, weight, stride, padding);
     }
+    if groups == 1 && stride == 1 && padding == 0 && is_few_pixels(x, weight) {
+        return pointwise(x, weight, bias);
+    }
     x.f_conv2d(weight, bias, [stride, stride].as_slice(), [padding, padding].as_slice(), [1, 1].as_slice(), groups)
+}
+
+/// Up to so many pixels of a map, a product over the pixels of all images is faster than one for each image.
+const FEW_PIXELS: i64 = 64;
+
+/// Whether a convolution sees pixel by pixel a map of few of them, in float32 on the processor.
+fn is_few_pixels(x: &Tensor, weight: &Tensor) -> bool {
+    let pixels = |sides: &[i64]| sides.iter().rev().take(2).product::<i64>();
+    let fits = pixels(&weight.size()) == 1 && pixels(&x.size()) <= FEW_PIXELS && is_channels_last(x);
+    fits && weight.requires_grad() && x.kind() == Kind::Float && x.device() == Device::Cpu
+}
+
+/// A pointwise convolution without padding, of a map whose channels are last, as one matrix product.
+fn pointwise(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
+    let (n, channels, height, width) = x.size4()?;
+    let out = weight.size4()?.0;
+    let pixels = x.f_permute([0, 2, 3, 1])?.f_view([n * height * width, channels])?;
+    let made = pixels.f_linear(&weight.f_view([out, channels])?, bias)?;
+    made.f_view([n, height, width, out])?.f_permute([0, 3, 1, 2])
 }
 
 /// Whether the gradient of a weight will be asked for that libtorch is slow to compute: of more than one pixel, with many
@@ -55,6 +77,31 @@ pub(super) fn max_pool(x: &Tensor, kernel: i64, stride: i64, padding: i64) -> Re
 pub(super) fn avg_pool(x: &Tensor, window: i64) -> Result<Tensor, TchError> {
     let window = [window, window];
     x.f_avg_pool2d(window.as_slice(), window.as_slice(), [0, 0].as_slice(), true, false, None)
+}
+
+/// The mean of each channel, `[n, c, 1, 1]`.
+pub(super) fn global_avg_pool(x: &Tensor) -> Result<Tensor, TchError> {
+    let (n, channels, _, _) = x.size4()?;
+    channel_means(x)?.f_view([n, channels, 1, 1])
+}
+
+/// The mean of each channel, `[n, c]`. Where the channels of a pixel lie side by side, so they do in the gradient. Left to itself
+/// libtorch would make one that has them first, and batch norms are slow where their operands differ in that.
+pub(super) fn channel_means(x: &Tensor) -> Result<Tensor, TchError> {
+    if !is_channels_last(x) {
+        return x.f_mean_dim([2, 3].as_slice(), false, None);
+    }
+    let (n, channels, height, width) = x.size4()?;
+    let pixels = x.f_permute([0, 2, 3, 1])?.f_view([n, height * width, channels])?;
+    pixels.f_mean_dim([1].as_slice(), false, None)
+}
+
+/// Whether the channels of a pixel lie side by side, and pixels one after the other.
+fn is_channels_last(x: &Tensor) -> bool {
+    match x.size()[..] {
+        [_, c, h, w] => x.stride() == [c * w * h, 1, c * w, c],
+        _ => false,
+    }
 }
 
 /// The sum; with `overwrite` in the memory of the first operand.

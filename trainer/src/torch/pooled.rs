@@ -18,6 +18,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::mode::Norm;
 use super::norm::{Moments, NormTensors};
+use super::ops::channel_means;
 
 /// The pooled output `[n, o, 1, 1]` of a map `[n, c, h, w]` under a weight `[o, c, 1, 1]`; `None` where the way round is
 /// dearer than the convolution.
@@ -30,7 +31,7 @@ pub(super) fn pooled_norm(
     let (n, c, h, w) = input.size4()?;
     let out = weight.size4()?.0;
     let matrix = weight.f_view([out, c])?;
-    let pooled = input.f_mean_dim([2, 3].as_slice(), false, None)?;
+    let pooled = channel_means(input)?;
     let output = if let Some((mean, var)) = tensors.fixed(norm)? {
         let (factor, summand) = tensors.affine(mean, var)?;
         pooled.f_linear(&matrix.f_mul(&factor.f_unsqueeze(1)?)?, Some(&summand))?

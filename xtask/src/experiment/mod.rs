@@ -1,6 +1,7 @@
 //! `cargo xtask experiment`: what takes minutes and needs the programs whole. Each prints what it found, beside what was asked
 //! for; those with something to show write a page to `docs/experiments`.
 
+mod accuracy;
 mod digits_search;
 mod digits_tau;
 mod kills;
@@ -24,19 +25,24 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
+    /// Train the network that is shipped anew under several seeds, and count how often it is right about what was held out
+    Accuracy(accuracy::Options),
     /// Search on the digits, and rate what was found beside 200 random architectures: with other views, and with the weights
     /// of another search
     DigitsSearch(digits_search::Options),
     /// Train random architectures of the digits' space alone, and hold their accuracy against the ratings by both sets of rules
     DigitsTau(digits_tau::Options),
-    /// Kill a search twenty times at random steps; what it ends with must be what an undisturbed one ends with, byte by byte
+    /// Kill a search and a retraining twenty times at random steps; what they end with must be what undisturbed ones end with, byte by
+    /// byte
     Kills,
-    /// Whether a search waits for its images, and whether its memory grows, on made-up data of the published shapes
+    /// Whether searches and a retraining wait for their images, and whether their memory grows, on made-up data of the published
+    /// shapes
     Steady(steady::Options),
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.what {
+        What::Accuracy(options) => accuracy::run(options),
         What::DigitsSearch(options) => digits_search::run(options),
         What::DigitsTau(options) => digits_tau::run(options),
         What::Kills => kills::run(),

@@ -1,0 +1,139 @@
+//! How often small networks are right that `retrain` makes: the one that is shipped, trained anew under several seeds, on digits
+//! that were held out.
+//!
+//! What counts is the average of the weights after the last epoch: nothing is chosen by the images that it is judged on.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use bossnas_files::write_file;
+use clap::Args;
+use serde_json::Value;
+
+use super::{events, folder, pages, trainer};
+use crate::process;
+
+/// What is trained, and the size of its input.
+const NETWORK: &str = "BossNet-Digits";
+const SIZE: &str = "64";
+
+/// Seconds for all trainings on the digits.
+const TIME_LIMIT: f64 = 600.0;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Trainings on the digits, each under a seed of its own
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A table of MNIST's digits to train on too (`--data-set mnist-csv`)
+    #[arg(long, value_name = "FILE")]
+    mnist: Option<PathBuf>,
+}
+
+/// Images that a network is trained on and judged by.
+struct Judged<'a> {
+    name: &'static str,
+    data_set: &'static str,
+    file: Option<&'a Path>,
+    /// The least share that is to be right.
+    limit: f64,
+}
+
+/// A training that is done.
+struct Trained {
+    name: &'static str,
+    limit: f64,
+    seed: u64,
+    images: [u64; 2],
+    top1: f64,
+    loss: f64,
+    seconds: f64,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let train = trainer()?;
+    let folder = folder("accuracy")?;
+    let digits = Judged { name: "digits", data_set: "digits", file: None, limit: 0.985 };
+    let mut all = Vec::new();
+    for seed in options.seed..options.seed + options.seeds {
+        all.push(digits.train(&train, &folder, seed)?);
+    }
+    let seconds: f64 = all.iter().map(|trained| trained.seconds).sum();
+    println!("{} trainings on the digits in {seconds:.0} s (limit {TIME_LIMIT})", all.len());
+    if let Some(file) = &options.mnist {
+        let mnist = Judged { name: "MNIST-5k", data_set: "mnist-csv", file: Some(file), limit: 0.98 };
+        all.push(mnist.train(&train, &folder, options.seed)?);
+    }
+    page(&all)
+}
+
+impl Judged<'_> {
+    fn train(&self, train: &Path, folder: &Path, seed: u64) -> anyhow::Result<Trained> {
+        let run = folder.join(format!("{}-{seed}", self.name));
+        let mut command = Command::new(train);
+        command.args(["retrain", "--quiet", "--arch", NETWORK, "--recipe", "small", "--input-size", SIZE]);
+        command.args(["--data-set", self.data_set, "--seed", &seed.to_string(), "--out"]).arg(&run);
+        if let Some(file) = self.file {
+            command.arg("--data").arg(file);
+        }
+        let begun = Instant::now();
+        process::output(&mut command)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let start = events(&run, "start")?;
+        let images = start.first().and_then(|start| Some([start["images"][0].as_u64()?, start["images"][1].as_u64()?]));
+        let epochs = events(&run, "epoch")?;
+        let last: &Value = &epochs.last().context("a training without epochs")?["model_ema"];
+        let number = |key: &str| last[key].as_f64().with_context(|| format!("an epoch without {key}"));
+        let trained = Trained {
+            name: self.name,
+            limit: self.limit,
+            seed,
+            images: images.context("a run without a number of images")?,
+            top1: number("top1")?,
+            loss: number("loss")?,
+            seconds,
+        };
+        println!(
+            "{}, seed {seed}: top-1 {:.2} % (limit {:.1}), {seconds:.0} s",
+            self.name,
+            100.0 * trained.top1,
+            100.0 * self.limit
+        );
+        Ok(trained)
+    }
+}
+
+impl Trained {
+    /// Images that it is wrong about.
+    fn wrong(&self) -> u64 {
+        let of = self.images[1];
+        of - (self.top1 * of as f64).round() as u64
+    }
+}
+
+fn page(all: &[Trained]) -> anyhow::Result<()> {
+    let mut text = format!(
+        "# How often {NETWORK} is right\n\n`cargo xtask experiment accuracy --mnist FILE` makes this page.\n\n\
+         The network that is shipped, trained anew from the beginning with the recipe `small` at {SIZE} pixels on one thread. Every \
+         fifth image is held out, whatever the seed; the average of the weights after the last epoch is judged by them, so that nothing \
+         is chosen by what it is judged by.\n\n\
+         | images | trained on | seed | held out | wrong | top-1 | asked for | loss | time |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    );
+    for trained in all {
+        let Trained { name, limit, seed, images: [training, held_out], top1, loss, seconds } = trained;
+        let (percent, least, wrong) = (100.0 * top1, 100.0 * limit, trained.wrong());
+        let _ = writeln!(
+            text,
+            "| {name} | {training} | {seed} | {held_out} | {wrong} | {percent:.2} % | {least:.1} % | {loss:.4} | {seconds:.0} s |"
+        );
+    }
+    write_file(pages()?.join("accuracy.md"), text.as_bytes())?;
+    println!("wrote docs/experiments/accuracy.md");
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Whether ratings tell how good architectures are: some of the digits' space are trained alone, from the beginning, and their
+//! accuracy is held against the ratings by both sets of rules, and against chance.
+//!
+//! Each is trained under several seeds. How far these agree with each other is the most that any rating could reach.
+
+mod page;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+use bossnas_model::random::{splitmix64, unit};
+use clap::Args;
+use serde_json::Value;
+
+use super::scores::{found, random_architectures, rate, search, sum};
+use super::{events, folder, trainer};
+use crate::{process, program};
+
+/// Where every architecture of the space leaves a pixel at its end.
+const SIZE: &str = "64";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Architectures that are trained
+    #[arg(long, default_value_t = 24)]
+    architectures: u64,
+    /// Epochs of each training: few, so that not all end at the same accuracy
+    #[arg(long, default_value_t = 12)]
+    epochs: u64,
+    /// Trainings of each architecture, each under a seed of its own
+    #[arg(long, default_value_t = 2)]
+    trainings: u64,
+    /// The seed of the searches and of the first trainings
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// An architecture with what is known of it.
+struct Trained {
+    paths: String,
+    network: String,
+    /// What each training of it came to, on the images that were held out.
+    outcomes: Vec<Outcome>,
+}
+
+#[derive(Clone, Copy)]
+struct Outcome {
+    top1: f64,
+    loss: f64,
+}
+
+/// A way of rating.
+struct Way {
+    name: &'static str,
+    scores: Vec<f64>,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let (train, zoo) = (trainer()?, program::ready()?);
+    let folder = folder("digits-tau")?;
+    let (corrected, published) = (folder.join("corrected"), folder.join("published"));
+    search(&train, &corrected, options.seed, "corrected")?;
+    search(&train, &published, options.seed, "published")?;
+    // Both rate the same paths, behind the same ones.
+    let (space, best) = found(&corrected)?;
+    let (ours, theirs) = (rate(&train, &corrected, &best)?, rate(&train, &published, &best)?);
+    let architectures = random_architectures(space, &ours, options.architectures)?;
+    let mut trained = Vec::new();
+    for (number, paths) in architectures.iter().enumerate() {
+        let paths = paths.join("/");
+        let network = network(&zoo, &format!("hytra:{paths}+base={}", space.base()))?;
+        let train = |seed: u64| train_alone(options, &train, &folder.join(format!("{number}-{seed}")), &network, seed);
+        let outcomes = (options.seed..options.seed + options.trainings).map(train).collect::<anyhow::Result<_>>()?;
+        let one = Trained { paths, network, outcomes };
+        println!("{}: top-1 {:.2} %, loss {:.4}", one.paths, one.top1(), one.loss());
+        trained.push(one);
+    }
+    let rated = |scores| architectures.iter().map(|paths| sum(scores, paths)).collect::<anyhow::Result<Vec<f64>>>();
+    let chance = (0..options.architectures).map(|number| unit(splitmix64(options.seed, 99), number)).collect();
+    let ways = [
+        Way { name: "corrected", scores: rated(&ours)? },
+        Way { name: "published", scores: rated(&theirs)? },
+        Way { name: "random", scores: chance },
+    ];
+    page::write(options, &trained, &ways)
+}
+
+/// The network that a path of the search becomes.
+fn network(zoo: &Path, arch: &str) -> anyhow::Result<String> {
+    let output = process::output(Command::new(zoo).args(["arch", arch, "--to", "bossnet", "--quiet"]))?;
+    Ok(format!("{}+classes=10", String::from_utf8(output.stdout)?.trim()))
+}
+
+fn train_alone(options: &Options, train: &Path, run: &Path, network: &str, seed: u64) -> anyhow::Result<Outcome> {
+    let mut command = Command::new(train);
+    command.args(["retrain", "--quiet", "--arch", network, "--data-set", "digits", "--recipe", "small"]);
+    command.args(["--input-size", SIZE, "--threads", "1", "--epochs", &options.epochs.to_string()]);
+    process::output(command.args(["--seed", &seed.to_string(), "--out"]).arg(run))?;
+    let epochs = events(run, "epoch")?;
+    let last: &Value = &epochs.last().context("a training without epochs")?["model_ema"];
+    let number = |key: &str| last[key].as_f64().with_context(|| format!("an epoch without {key}"));
+    Ok(Outcome { top1: 100.0 * number("top1")?, loss: number("loss")? })
+}
+
+impl Trained {
+    fn mean(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+        self.outcomes.iter().map(of).sum::<f64>() / self.outcomes.len() as f64
+    }
+
+    /// In per cent, the mean of all trainings.
+    fn top1(&self) -> f64 {
+        self.mean(|outcome| outcome.top1)
+    }
+
+    fn loss(&self) -> f64 {
+        self.mean(|outcome| outcome.loss)
+    }
+}
