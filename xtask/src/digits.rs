@@ -18,6 +18,8 @@ use crate::{process, program, torch, workspace};
 const BASE: usize = 4;
 /// Height and width of its input: what it was searched on would be less than a pixel at its end.
 const SIZE: &str = "64";
+/// Epochs that it was trained for: fewer than those of the recipe.
+const EPOCHS: &str = "60";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -44,7 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let arch = network(&zoo, &search)?;
     let mut training = Command::new(&train);
     training.args(["retrain", "--arch", &arch, "--data-set", "digits", "--recipe", "small", "--input-size", SIZE]);
-    process::run(training.args(["--threads", "1", "--seed", &seed, "--out"]).arg(&retrain))?;
+    process::run(training.args(["--epochs", EPOCHS, "--threads", "1", "--seed", &seed, "--out"]).arg(&retrain))?;
     let out = options.out.clone().unwrap_or_else(|| workspace::root().join("crates/hub/assets/bossnet-digits"));
     std::fs::create_dir_all(&out)?;
     // The average of the last epoch: nothing is chosen by the images that it is judged on.
