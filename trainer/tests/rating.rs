@@ -71,8 +71,7 @@ fn check(id: &str, with_plain: bool) {
     if !case.params["paths_subset"].is_null() {
         stage = stage.only(&space, paths(&case.params["paths_subset"])).unwrap();
     }
-    let network =
-        |kind| siamese(space.clone(), &stage, Extent::Parts, gain(case), Placement { kind, ..Placement::FIXED });
+    let network = |kind| siamese(space, &stage, Extent::Parts, gain(case), Placement { kind, ..Placement::FIXED });
     let batches = case.params["val_batches"].as_array().unwrap();
     let images = |kind| batches.iter().map(|batch| input(batch, kind)).collect::<Vec<_>>();
     let bn_images = |kind| input(&case.params["bn_img"], kind);

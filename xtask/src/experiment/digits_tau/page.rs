@@ -99,7 +99,8 @@ pub(super) fn write(options: &Options, trained: &[Trained], ways: &[Way]) -> any
     text += "\n![Accuracy against ratings](digits-tau.svg)\n\n\
              | path | network | top-1 | loss | corrected | published |\n|---|---|---:|---:|---:|---:|\n";
     for (number, one) in trained.iter().enumerate() {
-        let scores: String = ways.iter().take(2).map(|way| format!(" {:.4} |", way.scores[number])).collect();
+        let scores: Vec<String> = ways.iter().take(2).map(|way| format!(" {:.4} |", way.scores[number])).collect();
+        let scores = scores.concat();
         let Trained { paths, network, .. } = one;
         let _ = writeln!(text, "| `{paths}` | `{network}` | {:.2} | {:.4} |{scores}", one.top1(), one.loss());
     }
