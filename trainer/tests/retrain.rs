@@ -115,6 +115,23 @@ fn last_step(log: &Path) -> u64 {
     steps.filter_map(|event| event["step"].as_u64()).max().unwrap_or(0)
 }
 
+#[test]
+fn inputs_are_as_large_as_the_network_takes_where_nobody_says_how_large() {
+    let place = Place::new();
+    let asked = |more: &[&str]| {
+        let arguments = ["retrain", "--arch", "BossNet-Digits", "--data-set", "digits", "--out", "run", "--dry-run"];
+        let output = place.run(&[&arguments, more].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output))
+    };
+    for more in [&[][..], &["--recipe", "small"]] {
+        let (code, plan, notes) = asked(more);
+        assert_eq!(code, Some(0), "{notes}");
+        assert!(plan.contains("image of 64 x 64") && notes.contains("64 x 64"), "{plan}\n{notes}");
+    }
+    let (code, _, error) = asked(&["--input-size", "32"]);
+    assert!(code == Some(1) && error.contains("--input-size 64"), "{error}");
+}
+
 /// Kills a run when its log has reached a step; says whether it was still running.
 fn kill_at(mut child: Child, log: &Path, step: u64) -> bool {
     let begun = Instant::now();

@@ -62,7 +62,7 @@ pub(crate) struct Args {
         help = "Of iNaturalist: the level whose names are the classes, such as family [default: name]"
     )]
     inat_category: Option<Category>,
-    /// Height and width of the network's input [default: as configured]
+    /// Height and width of the network's input [default: as configured, or the least that the network takes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     input_size: Option<u16>,
     #[arg(
@@ -195,6 +195,11 @@ fn prepare(args: &Args, present: Option<Config>, console: Console) -> anyhow::Re
             .hint("BossNet-T0, an architecture, arch.json or the folder of a search")
             .into());
     };
+    let stride = network.total_stride();
+    if config.images.size < stride && says_no_size(args) {
+        console.note(format_args!("inputs are {stride} x {stride}: of smaller ones the network would leave nothing"));
+        config = config.with_size(stride);
+    }
     let start = match &args.finetune {
         None => Start::drawn(&network, config.seed),
         Some(text) => {
@@ -262,6 +267,12 @@ fn wanted(args: &Args, present: Option<&Config>) -> anyhow::Result<Config> {
     }
     let lines: Vec<String> = problems.iter().map(|(key, message)| format!("`{key}` {message}")).collect();
     Err(Failure::usage("there is no such training").detail(lines.join("\n")).into())
+}
+
+/// Whether the size of an input is neither an option nor in a file.
+fn says_no_size(args: &Args) -> bool {
+    let is_file = |name: &String| name.parse::<Preset>().is_err();
+    args.input_size.is_none() && !args.recipe.as_ref().is_some_and(is_file)
 }
 
 fn recipe(name: &str, size: Option<usize>) -> anyhow::Result<Config> {
