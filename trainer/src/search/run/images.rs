@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
-use bossnas_data::dataset::{DataSet, DataSetError, Split};
+use bossnas_data::dataset::{DataSet, DataSetError, Split, is_held_out};
 use bossnas_data::views::{Broken, Recipe, ViewLoader, ViewLoaderOptions, order};
 use tch::{Device, Tensor};
 
@@ -15,9 +15,6 @@ use crate::torch::{TorchError, from_f32};
 const RATING_EPOCH: u64 = u64::MAX;
 const ESTIMATION_EPOCH: u64 = u64::MAX - 1;
 const HELD_OUT_EPOCH: u64 = u64::MAX - 2;
-
-/// Of the digits, which have no test set of their own, one in so many is one.
-const DIGITS_TEST: usize = 5;
 
 /// The images of a run, by their numbers in two data sets that may be the same.
 #[derive(Debug)]
@@ -55,8 +52,7 @@ impl Images {
         match (config.data, place) {
             (DataKind::Digits, None) => {
                 let data = Arc::new(DataSet::digits());
-                let (test, rest): (Vec<usize>, Vec<usize>) =
-                    (0..data.len()).partition(|number| number % DIGITS_TEST == DIGITS_TEST - 1);
+                let (test, rest): (Vec<usize>, Vec<usize>) = (0..data.len()).partition(|&number| is_held_out(number));
                 Self::split(config, data, rest, on_test_set.then_some(test))
             }
             (DataKind::Digits, Some(place)) => Err(ImagesError::NoUse(place.display().to_string())),
