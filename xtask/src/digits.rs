@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     process::run(training.args(["--epochs", EPOCHS, "--threads", "1", "--seed", &seed, "--out"]).arg(&retrain))?;
     let out = options.out.clone().unwrap_or_else(|| workspace::root().join("crates/hub/assets/bossnet-digits"));
     std::fs::create_dir_all(&out)?;
-    // The average of the last epoch: nothing is chosen by the images that it is judged on.
+    // The average of the last epoch: no epoch is chosen by the images that it is judged on.
     let weights = retrain.join("last-model_ema.safetensors");
     println!("arch = \"{arch}\"\nsize = {SIZE}");
     let registry = work.join("registry.toml");
