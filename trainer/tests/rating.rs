@@ -12,6 +12,7 @@
 
 mod support;
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use bossnas_trainer::search::rate::{Job, Ratings, plain, shared};
@@ -33,14 +34,14 @@ fn name(path: &[u8]) -> String {
 }
 
 fn agree(id: &str, ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) {
-    let off = farther(ratings, others, allowed);
+    let off = farther(id, ratings, others, allowed);
     assert!(off.is_empty(), "{id}: {off:?}");
     same_order(id, ratings, others, allowed);
 }
 
 /// Our score and another one of each path where they are farther apart than is allowed.
-fn farther(ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) -> BTreeMap<String, [f64; 2]> {
-    assert_eq!(ratings.0.len(), others.len());
+fn farther(id: &str, ratings: &Ratings, others: &BTreeMap<String, f64>, allowed: f64) -> BTreeMap<String, [f64; 2]> {
+    assert_eq!(ratings.0.len(), others.len(), "{id}");
     let scores = ratings.0.iter().map(|rated| (name(&rated.path), [rated.score, others[&name(&rated.path)]]));
     scores.filter(|(_, [ours, theirs])| (ours - theirs).abs() > allowed).collect()
 }
@@ -75,20 +76,18 @@ fn check(id: &str, with_plain: bool) {
     let batches = case.params["val_batches"].as_array().unwrap();
     let images = |kind| batches.iter().map(|batch| input(batch, kind)).collect::<Vec<_>>();
     let bn_images = |kind| input(&case.params["bn_img"], kind);
-    let exact = || {
+    let exact = LazyCell::new(|| {
         let (network, images, bn_images) = (network(Kind::Double), images(Kind::Double), bn_images(Kind::Double));
         let rules = Rules::published();
         let job = Job { siamese: &network, stage: &stage, rules, images: &images, bn_images: &bn_images };
         by_name(&shared(&job, MEMORY, &mut |_, _| ()).unwrap())
-    };
+    });
     let (network, images, bn_images) = (network(Kind::Float), images(Kind::Float), bn_images(Kind::Float));
     let job =
         Job { siamese: &network, stage: &stage, rules: Rules::published(), images: &images, bn_images: &bn_images };
     let theirs: BTreeMap<String, f64> = serde_json::from_value(case.values["loss"].clone()).unwrap();
     let agree_with_published = |ratings: &Ratings| {
-        let off = farther(ratings, &theirs, PUBLISHED);
-        let exact = if off.is_empty() { BTreeMap::new() } else { exact() };
-        for (path, [ours, theirs]) in &off {
+        for (path, [ours, theirs]) in &farther(id, ratings, &theirs, PUBLISHED) {
             let [of_ours, of_theirs] = [ours, theirs].map(|score| (score - exact[path]).abs());
             println!("{id}: {path}: ours {of_ours:.1e} from float64, the published one {of_theirs:.1e}");
             assert!(

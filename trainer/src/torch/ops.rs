@@ -28,11 +28,11 @@ pub(super) fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, window:
 /// Up to so many pixels of a map, a product over the pixels of all images is faster than one for each image.
 const FEW_PIXELS: i64 = 64;
 
-/// Whether a convolution sees pixel by pixel a map of few of them, in float32 on the processor.
+/// Whether a convolution that is trained sees pixel by pixel a map of few of them, in float32 on the processor.
 fn is_few_pixels(x: &Tensor, weight: &Tensor) -> bool {
     let pixels = |sides: &[i64]| sides.iter().rev().take(2).product::<i64>();
     let fits = pixels(&weight.size()) == 1 && pixels(&x.size()) <= FEW_PIXELS && is_channels_last(x);
-    fits && weight.requires_grad() && x.kind() == Kind::Float && x.device() == Device::Cpu
+    fits && is_trained_here(x, weight)
 }
 
 /// A pointwise convolution without padding, of a map whose channels are last, as one matrix product.
@@ -49,7 +49,12 @@ fn pointwise(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tenso
 fn has_large_weight(x: &Tensor, weight: &Tensor) -> bool {
     let shape = weight.size();
     let many = matches!(shape[..], [out, channels, height, _] if height > 1 && out.min(channels) >= MANY_CHANNELS);
-    many && weight.requires_grad() && x.kind() == Kind::Float && x.device() == Device::Cpu
+    many && is_trained_here(x, weight)
+}
+
+/// Whether the gradient of a weight will be asked for, in float32 on the processor.
+fn is_trained_here(x: &Tensor, weight: &Tensor) -> bool {
+    weight.requires_grad() && x.kind() == Kind::Float && x.device() == Device::Cpu
 }
 
 /// With `overwrite` the operand's memory is used: nobody else reads it, and its own gradient does not need it.
