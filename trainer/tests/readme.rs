@@ -64,7 +64,7 @@ fn the_readme_leads_to_a_network_that_was_searched_drawn_and_exported() {
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "minutes: `cargo xtask test --all`"]
 fn the_readmes_own_search_does_too() {
     let _ = follow(None);
 }

@@ -115,23 +115,6 @@ fn last_step(log: &Path) -> u64 {
     steps.filter_map(|event| event["step"].as_u64()).max().unwrap_or(0)
 }
 
-#[test]
-fn inputs_are_as_large_as_the_network_takes_where_nobody_says_how_large() {
-    let place = Place::new();
-    let asked = |more: &[&str]| {
-        let arguments = ["retrain", "--arch", "BossNet-Digits", "--data-set", "digits", "--out", "run", "--dry-run"];
-        let output = place.run(&[&arguments, more].concat());
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output))
-    };
-    for more in [&[][..], &["--recipe", "small"]] {
-        let (code, plan, notes) = asked(more);
-        assert_eq!(code, Some(0), "{notes}");
-        assert!(plan.contains("image of 64 x 64") && notes.contains("64 x 64"), "{plan}\n{notes}");
-    }
-    let (code, _, error) = asked(&["--input-size", "32"]);
-    assert!(code == Some(1) && error.contains("--input-size 64"), "{error}");
-}
-
 /// Kills a run when its log has reached a step; says whether it was still running.
 fn kill_at(mut child: Child, log: &Path, step: u64) -> bool {
     let begun = Instant::now();
@@ -181,7 +164,7 @@ fn a_run_that_was_killed_ends_in_the_same_bytes() {
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "minutes: `cargo xtask experiment kills`"]
 fn a_run_that_was_killed_twenty_times_ends_in_the_same_bytes() {
     killed_again_and_again(20);
 }
@@ -456,6 +439,23 @@ fn released_weights_are_tuned_for_other_classes_and_other_sizes() {
     assert_eq!(twice.status.code(), Some(2), "no epoch of it is done: {}", stderr(&twice));
     finished(&place.retrain("tuned", &["--input-size", "40", "--max-steps", "5"]));
     finished(&place.retrain("again", &["--finetune", "tuned", "--max-steps", "1"]));
+}
+
+#[test]
+fn inputs_are_as_large_as_the_network_takes_where_nobody_says_how_large() {
+    let place = Place::new();
+    let asked = |more: &[&str]| {
+        let arguments = ["retrain", "--arch", "BossNet-Digits", "--data-set", "digits", "--out", "run", "--dry-run"];
+        let output = place.run(&[&arguments, more].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output))
+    };
+    for more in [&[][..], &["--recipe", "small"]] {
+        let (code, plan, notes) = asked(more);
+        assert_eq!(code, Some(0), "{notes}");
+        assert!(plan.contains("image of 64 x 64") && notes.contains("64 x 64"), "{plan}\n{notes}");
+    }
+    let (code, _, error) = asked(&["--input-size", "32"]);
+    assert!(code == Some(1) && error.contains("--input-size 64"), "{error}");
 }
 
 #[test]

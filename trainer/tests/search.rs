@@ -128,7 +128,7 @@ fn a_run_that_was_killed_ends_in_the_same_bytes() {
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "minutes: `cargo xtask experiment kills`"]
 fn a_run_that_was_killed_twenty_times_ends_in_the_same_bytes() {
     killed_again_and_again(20);
 }

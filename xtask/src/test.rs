@@ -5,10 +5,13 @@ use std::path::Path;
 use bossnas_native::Part;
 use clap::Args;
 
-use crate::{examples, fuzz, native, onnx_checker, peers, process, program, torch};
+use crate::{examples, fuzz, native, onnx_checker, peers, process, program, torch, workspace};
 
 /// The variable that makes tests fail where they would skip; `bossnas_tests::strict` reads it.
 const STRICT: &str = "BOSSNAS_STRICT";
+
+/// The variable that names the folder for the drawings which an ignored test leaves for people to look at.
+const DRAWINGS: &str = "BOSSNAS_DRAWINGS";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -38,7 +41,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         test.env(peers::PYTHON_VARIABLE, python);
     }
     if options.all {
-        test.args(["--", "--include-ignored"]);
+        let drawings = workspace::target().join("drawings");
+        std::fs::create_dir_all(&drawings)?;
+        test.env(DRAWINGS, drawings).args(["--", "--include-ignored"]);
     }
     if options.strict {
         test.env(STRICT, "1");

@@ -202,7 +202,7 @@ fn greedy_files() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Runs only when [`refusing_takes_little_memory`] starts it in a process of its own.
 #[test]
-#[ignore = "a part of the test of memory"]
+#[ignore = "a part of `refusing_takes_little_memory`, which runs it"]
 fn refuse_every_fixture() {
     let folder = tempfile::tempdir().unwrap();
     let peak = || {

@@ -222,7 +222,7 @@ fn every_kind_of_operation_gives_what_the_published_supernets_compute() {
 }
 
 #[test]
-#[ignore = "half a minute: the other forward cases"]
+#[ignore = "half a minute, the other forward cases: `cargo xtask test --all`"]
 fn every_path_gives_what_the_published_supernets_compute() {
     check_all(|case| !EVERY_KIND.contains(&case.id.as_str()), 60);
 }

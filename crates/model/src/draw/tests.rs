@@ -203,7 +203,7 @@ fn a_name_without_end_is_cut() {
 
 /// Writes the drawings to the folder `$BOSSNAS_DRAWINGS`, for people to look at.
 #[test]
-#[ignore = "writes files"]
+#[ignore = "writes files: `cargo xtask test --all` has them in target/drawings"]
 fn write_the_drawings() {
     let folder = std::path::PathBuf::from(std::env::var_os("BOSSNAS_DRAWINGS").expect("BOSSNAS_DRAWINGS is not set"));
     for (name, net) in all() {
