@@ -10,14 +10,12 @@ use std::process::Command;
 use anyhow::Context as _;
 use bossnas_files::{SourceFile, sha256_of};
 use clap::Args;
-use serde_json::Value;
 
+use crate::runs::{SIZE, Scores, last_average, training};
 use crate::{process, program, torch, workspace};
 
 /// Base width of the network that is shipped: both of its files stay below a megabyte.
 const BASE: usize = 4;
-/// Height and width of its input: what it was searched on would be less than a pixel at its end.
-const SIZE: &str = "64";
 /// Epochs that it was trained for: fewer than those of the recipe.
 const EPOCHS: &str = "60";
 
@@ -44,9 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let seed = options.seed.to_string();
     process::run(Command::new(&train).args(["search", "--config", "digits", "--seed", &seed, "--out"]).arg(&search))?;
     let arch = network(&zoo, &search)?;
-    let mut training = Command::new(&train);
-    training.args(["retrain", "--arch", &arch, "--data-set", "digits", "--recipe", "small", "--input-size", SIZE]);
-    process::run(training.args(["--epochs", EPOCHS, "--threads", "1", "--seed", &seed, "--out"]).arg(&retrain))?;
+    process::run(training(&train, &arch, "digits", options.seed, &retrain).args(["--epochs", EPOCHS]))?;
     let out = options.out.clone().unwrap_or_else(|| workspace::root().join("crates/hub/assets/bossnet-digits"));
     std::fs::create_dir_all(&out)?;
     // The average of the last epoch: no epoch is chosen by the images that it is judged on.
@@ -62,9 +58,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let source = SourceFile::open(&file)?;
         println!("{format} = {{ bytes = {}, sha256 = \"{}\" }}", source.len(), sha256_of(&source)?);
     }
-    let scores = last_epoch(&retrain)?;
-    let percent = |key: &str| 100.0 * scores[key].as_f64().unwrap_or(f64::NAN);
-    println!("published = {{ top1 = {:.2}, top5 = {:.2} }}", percent("top1"), percent("top5"));
+    let Scores { top1, top5, loss: _ } = last_average(&retrain)?;
+    println!("published = {{ top1 = {top1:.2}, top5 = {top5:.2} }}");
     Ok(())
 }
 
@@ -88,12 +83,4 @@ fn told(registry: &str, arch: &str) -> String {
     let (model, rest) = after.split_once("\n\n").unwrap_or((after, ""));
     let model: Vec<String> = model.lines().map(line).collect();
     format!("{before}name = \"BossNet-Digits\"{}\n\n{rest}", model.join("\n"))
-}
-
-/// The scores of the averaged weights after the last epoch.
-fn last_epoch(run: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(run.join("log.jsonl"))?;
-    let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = events.rfind(|event| event["event"] == "epoch");
-    last.map(|mut event| event["model_ema"].take()).context("the log has no epochs")
 }

@@ -16,6 +16,7 @@ mod process;
 mod program;
 mod proto;
 mod python;
+mod runs;
 mod setup;
 mod system_packages;
 mod test;

@@ -6,22 +6,20 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use bossnas_files::write_file;
+use bossnas_hub::Registry;
+use bossnas_model::arch::{Architecture, BossNet};
 use clap::Args;
-use serde_json::Value;
 
-use super::{events, folder, pages, trainer};
+use super::{folder, pages, trainer};
 use crate::process;
+use crate::runs::{SIZE, Scores, events, last_average, training};
 
-/// What is trained on the digits, and the same at twice the width, for MNIST's three times as many images.
+/// What is trained on the digits, and at twice the width on MNIST's three times as many images.
 const SHIPPED: &str = "BossNet-Digits";
-const WIDER: &str = "bossnet:-/1/111101010110111/-+silu+se+base=8";
-/// The size of its input.
-const SIZE: &str = "64";
 
 /// Seconds for all trainings on the digits.
 const TIME_LIMIT: f64 = 600.0;
@@ -42,48 +40,57 @@ pub(crate) struct Options {
 /// Images that a network is trained on and judged by.
 struct Judged<'a> {
     name: &'static str,
-    network: &'static str,
+    network: String,
     data_set: &'static str,
     file: Option<&'a Path>,
-    /// The least share that is to be right.
+    /// The least share that is to be right, in per cent.
     limit: f64,
 }
 
 /// A training that is done.
-struct Trained {
-    name: &'static str,
-    network: &'static str,
-    limit: f64,
+struct Trained<'a> {
+    on: &'a Judged<'a>,
     seed: u64,
+    /// Trained on, and held out.
     images: [u64; 2],
-    top1: f64,
-    loss: f64,
+    scores: Scores,
     seconds: f64,
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let train = trainer()?;
     let folder = folder("accuracy")?;
-    let digits = Judged { name: "digits", network: SHIPPED, data_set: "digits", file: None, limit: 0.985 };
+    let network = SHIPPED.to_owned();
+    let digits = Judged { name: "digits", network, data_set: "digits", file: None, limit: 98.5 };
     let mut all = Vec::new();
     for seed in options.seed..options.seed + options.seeds {
         all.push(digits.train(&train, &folder, seed)?);
     }
     let seconds: f64 = all.iter().map(|trained| trained.seconds).sum();
     println!("{} trainings on the digits in {seconds:.0} s (limit {TIME_LIMIT})", all.len());
+    let mnist;
     if let Some(file) = &options.mnist {
-        let mnist = Judged { name: "MNIST-5k", network: WIDER, data_set: "mnist-csv", file: Some(file), limit: 0.98 };
+        let (network, file) = (wider()?, Some(file.as_path()));
+        mnist = Judged { name: "MNIST-5k", network, data_set: "mnist-csv", file, limit: 98.0 };
         all.push(mnist.train(&train, &folder, options.seed)?);
     }
     page(&all)
 }
 
+/// The shipped network at twice its width.
+fn wider() -> anyhow::Result<String> {
+    let registry = Registry::built_in()?;
+    match registry.find(SHIPPED).map(|model| &model.arch) {
+        Some(Architecture::BossNet(shipped)) => Ok(BossNet { base: 2 * shipped.base, ..shipped.clone() }.to_string()),
+        _ => anyhow::bail!("the registry has no network {SHIPPED}"),
+    }
+}
+
 impl Judged<'_> {
-    fn train(&self, train: &Path, folder: &Path, seed: u64) -> anyhow::Result<Trained> {
+    fn train(&self, train: &Path, folder: &Path, seed: u64) -> anyhow::Result<Trained<'_>> {
         let run = folder.join(format!("{}-{seed}", self.name));
-        let mut command = Command::new(train);
-        command.args(["retrain", "--quiet", "--arch", self.network, "--recipe", "small", "--input-size", SIZE]);
-        command.args(["--data-set", self.data_set, "--seed", &seed.to_string(), "--out"]).arg(&run);
+        let mut command = training(train, &self.network, self.data_set, seed, &run);
+        command.arg("--quiet");
         if let Some(file) = self.file {
             command.arg("--data").arg(file);
         }
@@ -92,38 +99,23 @@ impl Judged<'_> {
         let seconds = begun.elapsed().as_secs_f64();
         let start = events(&run, "start")?;
         let images = start.first().and_then(|start| Some([start["images"][0].as_u64()?, start["images"][1].as_u64()?]));
-        let epochs = events(&run, "epoch")?;
-        let last: &Value = &epochs.last().context("a training without epochs")?["model_ema"];
-        let number = |key: &str| last[key].as_f64().with_context(|| format!("an epoch without {key}"));
-        let trained = Trained {
-            name: self.name,
-            network: self.network,
-            limit: self.limit,
-            seed,
-            images: images.context("a run without a number of images")?,
-            top1: number("top1")?,
-            loss: number("loss")?,
-            seconds,
-        };
-        println!(
-            "{}, seed {seed}: top-1 {:.2} % (limit {:.1}), {seconds:.0} s",
-            self.name,
-            100.0 * trained.top1,
-            100.0 * self.limit
-        );
-        Ok(trained)
+        let images = images.context("a run without a number of images")?;
+        let scores = last_average(&run)?;
+        let (name, limit, top1) = (self.name, self.limit, scores.top1);
+        println!("{name}, seed {seed}: top-1 {top1:.2} % (limit {limit:.1}), {seconds:.0} s");
+        Ok(Trained { on: self, seed, images, scores, seconds })
     }
 }
 
-impl Trained {
+impl Trained<'_> {
     /// Images that it is wrong about.
     fn wrong(&self) -> u64 {
         let of = self.images[1];
-        of - (self.top1 * of as f64).round() as u64
+        of - (self.scores.top1 / 100.0 * of as f64).round() as u64
     }
 }
 
-fn page(all: &[Trained]) -> anyhow::Result<()> {
+fn page(all: &[Trained<'_>]) -> anyhow::Result<()> {
     let mut text = format!(
         "# How often {SHIPPED} is right\n\n`cargo xtask experiment accuracy --mnist FILE` makes this page.\n\n\
          The network that is shipped, trained anew from the beginning with the recipe `small` at {SIZE} pixels on one thread; on 5000 \
@@ -136,11 +128,11 @@ fn page(all: &[Trained]) -> anyhow::Result<()> {
          |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     for trained in all {
-        let Trained { name, network, limit, seed, images: [training, held_out], top1, loss, seconds } = trained;
-        let (percent, least, wrong) = (100.0 * top1, 100.0 * limit, trained.wrong());
+        let Trained { on, seed, images: [training, held_out], scores: Scores { top1, loss, .. }, seconds } = trained;
+        let (Judged { name, network, limit, .. }, wrong) = (on, trained.wrong());
         let _ = writeln!(
             text,
-            "| {name} | `{network}` | {training} | {seed} | {held_out} | {wrong} | {percent:.2} % | {least:.1} % | {loss:.4} | {seconds:.0} s |"
+            "| {name} | `{network}` | {training} | {seed} | {held_out} | {wrong} | {top1:.2} % | {limit:.1} % | {loss:.4} | {seconds:.0} s |"
         );
     }
     write_file(pages()?.join("accuracy.md"), text.as_bytes())?;

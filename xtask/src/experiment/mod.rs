@@ -8,7 +8,7 @@ mod kills;
 mod scores;
 mod steady;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -77,11 +77,4 @@ fn pages() -> anyhow::Result<PathBuf> {
 fn json(command: &mut Command) -> anyhow::Result<Value> {
     let output = process::output(command)?;
     serde_json::from_slice(&output.stdout).with_context(|| format!("`{}` printed no JSON", process::show(command)))
-}
-
-/// The events of a run's log of one kind.
-fn events(run: &Path, kind: &str) -> anyhow::Result<Vec<Value>> {
-    let text = std::fs::read_to_string(run.join("log.jsonl"))?;
-    let events = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
-    Ok(events.into_iter().filter(|event| event["event"] == kind).collect())
 }

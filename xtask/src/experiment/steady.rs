@@ -10,7 +10,8 @@ use bossnas_report::units;
 use bossnas_testkit::cifar;
 use clap::Args;
 
-use super::{events, folder, trainer};
+use super::{folder, trainer};
+use crate::runs::events;
 use crate::{process, workspace};
 
 #[derive(Args)]

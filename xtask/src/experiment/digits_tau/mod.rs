@@ -8,17 +8,13 @@ mod page;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context as _;
 use bossnas_model::random::{splitmix64, unit};
 use clap::Args;
-use serde_json::Value;
 
 use super::scores::{found, random_architectures, rate, search, sum};
-use super::{events, folder, trainer};
+use super::{folder, trainer};
+use crate::runs::{Scores, last_average, training};
 use crate::{process, program};
-
-/// Where every architecture of the space leaves a pixel at its end.
-const SIZE: &str = "64";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -41,13 +37,7 @@ struct Trained {
     paths: String,
     network: String,
     /// What each training of it came to, on the images that were held out.
-    outcomes: Vec<Outcome>,
-}
-
-#[derive(Clone, Copy)]
-struct Outcome {
-    top1: f64,
-    loss: f64,
+    outcomes: Vec<Scores>,
 }
 
 /// A way of rating.
@@ -92,19 +82,14 @@ fn network(zoo: &Path, arch: &str) -> anyhow::Result<String> {
     Ok(format!("{}+classes=10", String::from_utf8(output.stdout)?.trim()))
 }
 
-fn train_alone(options: &Options, train: &Path, run: &Path, network: &str, seed: u64) -> anyhow::Result<Outcome> {
-    let mut command = Command::new(train);
-    command.args(["retrain", "--quiet", "--arch", network, "--data-set", "digits", "--recipe", "small"]);
-    command.args(["--input-size", SIZE, "--threads", "1", "--epochs", &options.epochs.to_string()]);
-    process::output(command.args(["--seed", &seed.to_string(), "--out"]).arg(run))?;
-    let epochs = events(run, "epoch")?;
-    let last: &Value = &epochs.last().context("a training without epochs")?["model_ema"];
-    let number = |key: &str| last[key].as_f64().with_context(|| format!("an epoch without {key}"));
-    Ok(Outcome { top1: 100.0 * number("top1")?, loss: number("loss")? })
+fn train_alone(options: &Options, train: &Path, run: &Path, network: &str, seed: u64) -> anyhow::Result<Scores> {
+    let mut command = training(train, network, "digits", seed, run);
+    process::output(command.args(["--quiet", "--epochs", &options.epochs.to_string()]))?;
+    last_average(run)
 }
 
 impl Trained {
-    fn mean(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+    fn mean(&self, of: impl Fn(&Scores) -> f64) -> f64 {
         self.outcomes.iter().map(of).sum::<f64>() / self.outcomes.len() as f64
     }
 

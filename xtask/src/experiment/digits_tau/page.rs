@@ -7,7 +7,8 @@ use bossnas_report::plot::{Axis, Point, Scatter, Series};
 use bossnas_report::statistics::correlation::Columns;
 
 use super::super::pages;
-use super::{Options, Outcome, SIZE, Trained, Way};
+use super::{Options, Trained, Way};
+use crate::runs::{SIZE, Scores};
 
 /// How far two columns are in the same order.
 struct Agreement {
@@ -60,9 +61,9 @@ fn rows(trained: &[Trained], ways: &[Way]) -> anyhow::Result<Vec<Row>> {
         rows.push(Row { name: way.name, accuracy, loss });
     }
     if trained.iter().all(|one| one.outcomes.len() > 1) {
-        let split = |of: fn(&Outcome) -> f64| {
+        let split = |of: fn(&Scores) -> f64| {
             let first: Vec<f64> = trained.iter().map(|one| of(&one.outcomes[0])).collect();
-            let mean = |rest: &[Outcome]| rest.iter().map(of).sum::<f64>() / rest.len() as f64;
+            let mean = |rest: &[Scores]| rest.iter().map(of).sum::<f64>() / rest.len() as f64;
             let rest: Vec<f64> = trained.iter().map(|one| mean(&one.outcomes[1..])).collect();
             Agreement::of(&first, &rest)
         };
